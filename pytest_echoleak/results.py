@@ -1,0 +1,89 @@
+"""What a check found, as plain data: one form for the terminal, JSON, JUnit and the user."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+VerdictName = Literal["leak", "clean", "inconclusive", "error"]
+FindingKind = Literal["heap", "goroutine"]
+Evidence = Literal["exact", "sampled", "unreachable"]
+
+
+@dataclass(frozen=True)
+class Location:
+    """A line of Go code. `file` is relative to the module's root where that is known."""
+
+    function: str
+    file: str
+    line: int
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One leak: the growth that one place in the user's code is answerable for.
+
+    `stack` goes from the allocation (or the goroutine's entry) to the caller; `location` is its
+    nearest frame in the user's own code, or the innermost frame where there is none.
+    `stacks` counts the stacks folded into it.
+    """
+
+    kind: FindingKind
+    location: Location
+    stack: tuple[Location, ...]
+    stacks: int
+    objects_per_iteration: float
+    bytes_per_iteration: float
+    goroutines_per_iteration: float
+    objects: int
+    bytes: int
+    goroutines: int
+    evidence: Evidence
+    note: str = ""
+    cause: str = "other"
+    fix: str = ""
+    held_by: tuple[str, ...] = ()
+    retained_bytes: int | None = None
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What a pass excludes: `excluded_rate` leaking iterations per iteration, at `confidence`."""
+
+    excluded_rate: float
+    detect: float
+    confidence: float = 0.999
+    identical_requests: bool = False
+
+
+@dataclass(frozen=True)
+class LeakReport:
+    """The outcome of one check; what `assert_no_leak` returns, and `LeakError.report`.
+
+    `iterations` are the measured ones, `round_iterations` how many each round had; `seconds` is the
+    duration of the whole check. `reason` is one sentence: why it is inconclusive, or how long the
+    check went on. `unused_allows` are those that matched nothing.
+    """
+
+    nodeid: str
+    workload: str
+    service: str
+    verdict: VerdictName
+    iterations: int
+    warmup: int
+    round_iterations: tuple[int, ...]
+    seconds: float
+    go_version: str
+    runtime: str
+    findings: tuple[Finding, ...] = ()
+    bounds: Bounds | None = None
+    reason: str = ""
+    artifacts: tuple[str, ...] = ()
+    unused_allows: tuple[str, ...] = ()
+    totals: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def rounds(self) -> int:
+        """How many rounds were measured."""
+        return len(self.round_iterations)

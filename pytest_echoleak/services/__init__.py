@@ -1,0 +1,1 @@
+"""How a Go service is started: built, put in a container or a process, or attached to."""

@@ -1,0 +1,72 @@
+"""What a started service is to the rest of the package: one protocol, three implementations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+Runtime = Literal["docker", "process", "attached"]
+
+
+@dataclass(frozen=True)
+class Module:
+    """A Go module whose functions are the user's own.
+
+    `path` is its import path (`example.com/shop`); `root` the folder that its files were compiled
+    in, as profiles name it (None where only the import path is known).
+    """
+
+    path: str
+    root: str | None = None
+
+
+@dataclass(frozen=True)
+class Endpoints:
+    """Where a running service is reached. `pprof_url` has no slash at its end."""
+
+    base_url: str
+    pprof_url: str
+    pprof_headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class Instance(Protocol):
+    """A Go service that runs: in a container, as a process, or somewhere else (attached)."""
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+
+    @property
+    def runtime(self) -> Runtime:
+        """How it runs."""
+
+    @property
+    def modules(self) -> tuple[Module, ...]:
+        """The user's own modules, as far as the build tells; empty where nothing does."""
+
+    @property
+    def memory_limit_bytes(self) -> int | None:
+        """The container's memory limit; None where there is none, or it is not known."""
+
+    def endpoints(self) -> Endpoints:
+        """Return where it is reached now; a restart may change the port."""
+
+    def identity(self) -> str:
+        """Return a text that changes whenever another process serves: id, pid and start time.
+
+        Raises ServiceError (with exit code and log) where it has ended. An attached service, of
+        which nothing is known, always returns the same text.
+        """
+
+    def ending(self) -> str | None:
+        """Return how it ended ("exit code 2", "signal 9, killed for memory"), None while it runs."""
+
+    def logs(self) -> str:
+        """Return the last of what it printed, at most a few hundred kilobytes, unescaped."""
+
+    def restart(self) -> None:
+        """End it and start it anew, ready again when this returns."""
+
+    def stop(self) -> None:
+        """End it and remove all that is left of it. May be called twice."""
