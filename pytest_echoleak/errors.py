@@ -1,4 +1,4 @@
-"""The errors of this package. A leak is not among them: it is a failed assertion (assertions.py)."""
+"""The errors of this package. A leak is none of them: it is a failed assertion (assertions.py)."""
 
 from __future__ import annotations
 

@@ -1,12 +1,11 @@
 """HTTP/1.1 over one socket, with a deadline for the whole exchange and a limit on what is read.
 
-The driver's speed decides how long a check takes, and a check must know whether a request was sent:
-so messages are prepared bytes, written to a blocking socket, and answered through httptools' parser.
+The driver's speed decides how long a check takes, and a check must know whether a request was
+sent: messages are prepared bytes, written to a blocking socket, and read by httptools' parser.
 """
 
 from __future__ import annotations
 
-import select
 import socket
 import ssl
 import time
@@ -74,7 +73,7 @@ def split_url(url: str) -> tuple[Origin, str]:
 def message(
     method: str, target: str, host: bytes, headers: Mapping[str, str], body: bytes = b""
 ) -> bytes:
-    """Return the bytes of a request. ValueError where a header or the target could smuggle another."""
+    """Return the bytes of a request. ValueError where a part of it could smuggle another."""
     head = [f"{method} {target} HTTP/1.1"]
     head += [f"{name}: {value}" for name, value in headers.items()]
     if body or method in {"POST", "PUT", "PATCH"}:
@@ -269,9 +268,15 @@ def _receive(sock: socket.socket, answer: _Answer, deadline: float) -> None:
 
 
 def _closed_by_peer(sock: socket.socket) -> bool:
-    """Tell whether an idle connection is at its end: nothing is owed to us, so readable means over."""
-    readable, _, _ = select.select([sock], [], [], 0)
-    return bool(readable)
+    """Tell whether an idle connection is over: nothing is owed to us, so any news is the end."""
+    sock.setblocking(False)
+    try:
+        sock.recv(1)
+    except (BlockingIOError, ssl.SSLWantReadError):
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def _left(deadline: float) -> float:

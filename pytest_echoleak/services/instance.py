@@ -60,7 +60,7 @@ class Instance(Protocol):
         """
 
     def ending(self) -> str | None:
-        """Return how it ended ("exit code 2", "signal 9, killed for memory"), None while it runs."""
+        """Return how it ended ("exit code 2", "signal 9"), None while it runs."""
 
     def logs(self) -> str:
         """Return the last of what it printed, at most a few hundred kilobytes, unescaped."""

@@ -6,9 +6,9 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from os import PathLike, fspath
-from typing import Union
+from typing import TypeAlias
 
-StrPath = Union[str, "PathLike[str]"]
+StrPath: TypeAlias = "str | PathLike[str]"
 
 
 @dataclass(frozen=True)
@@ -86,13 +86,13 @@ class Image(ServiceSettings):
 
 @dataclass(frozen=True)
 class Binary(ServiceSettings):
-    """A Go program that is already built, run in a container made of nothing else, or as a process."""
+    """A Go program that is built already, run in a container of its own, or as a process."""
 
     path: StrPath
 
 
-Startable = Union[GoSource, Dockerfile, Image, Binary]
-Spec = Union[GoSource, Dockerfile, Image, Binary, Running]
+Startable: TypeAlias = GoSource | Dockerfile | Image | Binary
+Spec: TypeAlias = GoSource | Dockerfile | Image | Binary | Running
 
 
 def describe(spec: Spec) -> str:
