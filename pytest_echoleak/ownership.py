@@ -1,0 +1,156 @@
+"""Whose code a frame is: the user's own, a library's, Go's, or what our measuring makes run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import PurePosixPath
+
+from pytest_echoleak.pprof.frames import Frame, Stack
+from pytest_echoleak.results import Location
+from pytest_echoleak.services.instance import Module
+
+_RUNTIME_PREFIXES = ("runtime.", "internal/runtime/")
+_PPROF_HANDLERS = "net/http/pprof."
+_PPROF_WRITER = "runtime/pprof."
+# User code runs below these of runtime/pprof: they label goroutines, they write no profile.
+_PPROF_LABELS = ("Do", "SetGoroutineLabels", "WithLabels", "Labels", "ForLabels", "Label")
+# Grow with the peak number of goroutines, and never shrink: the runtime's own free lists.
+_RUNTIME_CACHES = frozenset({"runtime.malg", "runtime.acquireSudog", "runtime.allgadd"})
+# fmt: off
+_STANDARD_LIBRARY = frozenset(
+    {
+        "archive", "bufio", "builtin", "bytes", "cmp", "compress", "container", "context",
+        "crypto", "database", "debug", "embed", "encoding", "errors", "expvar", "flag", "fmt",
+        "go", "hash", "html", "image", "index", "internal", "io", "iter", "log", "maps", "math",
+        "mime", "net", "os", "path", "plugin", "reflect", "regexp", "runtime", "slices", "sort",
+        "strconv", "strings", "structs", "sync", "syscall", "testing", "text", "time",
+        "unicode", "unique", "unsafe", "vendor", "weak",
+    }
+)
+# fmt: on
+
+
+def package_of(function: str) -> str:
+    """Return the import path in a Go symbol: `net/http` of `net/http.(*conn).serve`."""
+    plain = function.split("[", 1)[0]
+    head, slash, tail = plain.rpartition("/")
+    return (head + slash + tail.split(".", 1)[0]).replace("%2e", ".")
+
+
+def without_runtime(stack: Stack) -> Stack:
+    """Return `stack` without its innermost frames of Go's runtime; as it is where it has no others.
+
+    One line of code allocates through different paths of the allocator: they are one site.
+    """
+    for place, frame in enumerate(stack):
+        if not frame.function.startswith(_RUNTIME_PREFIXES):
+            return stack[place:]
+    return stack
+
+
+def made_by_measuring(stack: Stack) -> bool:
+    """Tell whether the stack is one of pprof's own: it runs because we look."""
+    return any(_writes_a_profile(frame.function) for frame in stack)
+
+
+def is_runtime_cache(stack: Stack) -> bool:
+    """Tell whether the allocation is one of the runtime's free lists, which only ever fill up."""
+    return any(frame.function in _RUNTIME_CACHES for frame in stack)
+
+
+def _writes_a_profile(function: str) -> bool:
+    if function.startswith(_PPROF_HANDLERS):
+        return True
+    if not function.startswith(_PPROF_WRITER):
+        return False
+    name = function.removeprefix(_PPROF_WRITER).split(".", 1)[0]
+    return name not in _PPROF_LABELS
+
+
+@dataclass(frozen=True)
+class Ownership:
+    """Tells the user's own frames, and names their files relative to the module's root.
+
+    `modules` are the user's; where there are none, whatever is neither in GOROOT nor in the module
+    cache (`@version`) nor vendored counts as the user's. `stacks` are those of the service: they
+    tell where GOROOT and the module's root were when it was compiled.
+    """
+
+    modules: tuple[Module, ...]
+    stacks: tuple[Stack, ...]
+
+    def own_frame(self, stack: Stack) -> Frame | None:
+        """Return the frame of the user's own code nearest to the allocation, or None."""
+        return next((frame for frame in stack if self.is_own(frame)), None)
+
+    def is_own(self, frame: Frame) -> bool:
+        """Tell whether the frame is in the user's own code."""
+        if _foreign_file(frame.file):
+            return False
+        package = package_of(frame.function)
+        if package == "main":
+            return True
+        if self.modules:
+            return any(_is_below(package, module.path) for module in self.modules)
+        if self._goroot and frame.file.startswith(self._goroot):
+            return False
+        return bool(frame.file) and package.split("/", 1)[0] not in _STANDARD_LIBRARY
+
+    def location(self, frame: Frame) -> Location:
+        """Return the frame with its file relative to the module's root, where that is known."""
+        return Location(frame.function, self._relative(frame), frame.line)
+
+    def locations(self, stack: Stack) -> tuple[Location, ...]:
+        """Return every frame of a stack as a location."""
+        return tuple(self.location(frame) for frame in stack)
+
+    def _relative(self, frame: Frame) -> str:
+        for module in self.modules:
+            for root in (module.root, module.path):
+                if root and frame.file.startswith(root.rstrip("/") + "/"):
+                    return frame.file[len(root.rstrip("/")) + 1 :]
+        for root in self._roots if self.is_own(frame) else ():
+            if frame.file.startswith(root + "/"):
+                return frame.file[len(root) + 1 :]
+        return frame.file
+
+    @cached_property
+    def _goroot(self) -> str:
+        for frame in self._frames():
+            if frame.function.startswith("runtime.") and "/src/runtime/" in frame.file:
+                return frame.file.split("/src/runtime/", 1)[0] + "/src/"
+        return ""
+
+    @cached_property
+    def _roots(self) -> tuple[str, ...]:
+        """Folders that the user's modules were compiled in, as import paths and files tell."""
+        own = {(package_of(f.function), f.file) for f in self._frames() if self.is_own(f)}
+        roots = {_root(package, file, self.modules) for package, file in own}
+        return tuple(sorted((root for root in roots if root), key=len))
+
+    def _frames(self) -> Iterable[Frame]:
+        return (frame for stack in self.stacks for frame in stack)
+
+
+def _foreign_file(file: str) -> bool:
+    return "@" in file or "/vendor/" in file
+
+
+def _is_below(package: str, module: str) -> bool:
+    return package == module or package.startswith(module + "/")
+
+
+def _root(package: str, file: str, modules: Sequence[Module]) -> str:
+    """Return the folder of a module, of which `package` is a part that lies in `file`'s folder."""
+    folder = str(PurePosixPath(file).parent)
+    for module in modules:
+        inside = package.removeprefix(module.path).strip("/")
+        if _is_below(package, module.path) and folder.endswith("/" + inside):
+            return folder[: -len(inside) - 1] if inside else folder
+    shared = 0
+    names, folders = package.split("/"), folder.split("/")
+    while shared < min(len(names), len(folders)) and names[-1 - shared] == folders[-1 - shared]:
+        shared += 1
+    return "/".join(folders[:-shared]) if shared and package != "main" else ""

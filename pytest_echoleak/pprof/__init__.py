@@ -1,0 +1,1 @@
+"""Decoding what a Go service serves under /debug/pprof."""

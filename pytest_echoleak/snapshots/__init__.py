@@ -1,0 +1,1 @@
+"""Where a settled snapshot of a service comes from."""

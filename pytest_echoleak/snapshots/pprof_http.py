@@ -1,0 +1,169 @@
+"""Settled snapshots over net/http/pprof."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from pytest_echoleak.errors import ProfileError, SnapshotError
+from pytest_echoleak.pprof.memstats import MemStats, parse_memstats
+from pytest_echoleak.pprof.profiles import (
+    UNPACKED_LIMIT_BYTES,
+    GoroutineProfile,
+    HeapProfile,
+    decode_goroutines,
+    decode_heap,
+)
+from pytest_echoleak.services.instance import Endpoints, Instance
+from pytest_echoleak.snapshots.snapshot import Snapshot
+from pytest_echoleak.text import printable_line, with_log
+from pytest_echoleak.transport import (
+    Connection,
+    Response,
+    TransportError,
+    decompressed,
+    message,
+    split_url,
+)
+
+_TIMEOUT_SECONDS = 60.0
+_FORCED_GCS = 2  # sync.Pool's contents live through one, what has a finalizer needs another
+
+
+@dataclass(frozen=True)
+class Rest:
+    """When goroutines count as at rest. Seconds.
+
+    No more of them than last time: at once. Otherwise their number must not change for
+    `quiet_seconds`; after `limit_seconds` they are taken as they are.
+    """
+
+    poll_seconds: float = 0.02
+    first_quiet_seconds: float = 0.1
+    quiet_seconds: float = 0.4
+    limit_seconds: float = 3.0
+
+
+class PprofSource:
+    """Reads one service's pprof. A connection of its own per snapshot, closed at the end."""
+
+    def __init__(self, instance: Instance, rest: Rest | None = None) -> None:
+        self._instance = instance
+        self._rest = rest or Rest()
+        self._requests = 0
+
+    def take(self, previous: Snapshot | None = None) -> Snapshot:
+        """Take a settled snapshot; see SnapshotSource."""
+        identity = self._instance.identity()
+        endpoints = self._instance.endpoints()
+        client = _Client(endpoints)
+        try:
+            snapshot = self._take(client, previous, identity)
+        except (TransportError, ProfileError) as cause:
+            self._instance.identity()
+            raise self._unreadable(endpoints, cause) from cause
+        finally:
+            client.close()
+        if self._instance.identity() != identity:
+            raise SnapshotError(with_log(self._restarted(), self._instance.logs()))
+        return snapshot
+
+    def _take(self, client: _Client, previous: Snapshot | None, identity: str) -> Snapshot:
+        at_rest = self._wait_for_rest(client, previous)
+        for _ in range(_FORCED_GCS - 1):
+            self._get(client, "/heap?gc=1")
+        heap_pb_gz = self._get(client, "/heap?gc=1")
+        heap = decode_heap(heap_pb_gz)
+        memstats = None if heap.exact else self._memstats(client)
+        heap_requests = self._requests
+        goroutine_pb_gz = self._get(client, "/goroutine")
+        snapshot = Snapshot(
+            taken_at_seconds=time.monotonic(),
+            heap=heap,
+            goroutines=decode_goroutines(goroutine_pb_gz),
+            memstats=memstats,
+            heap_requests=heap_requests,
+            goroutine_requests=self._requests,
+            identity=identity,
+            at_rest=at_rest,
+            heap_pb_gz=heap_pb_gz,
+            goroutine_pb_gz=goroutine_pb_gz,
+        )
+        if previous is not None and _went_back(previous.heap, heap):
+            raise SnapshotError(with_log(self._restarted(), self._instance.logs()))
+        return snapshot
+
+    def _memstats(self, client: _Client) -> MemStats:
+        return parse_memstats(self._get(client, "/heap?gc=1&debug=1").decode("utf-8", "replace"))
+
+    def _wait_for_rest(self, client: _Client, previous: Snapshot | None) -> bool:
+        rest = self._rest
+        quiet_seconds = rest.first_quiet_seconds if previous is None else rest.quiet_seconds
+        limit = time.monotonic() + rest.limit_seconds
+        last, since = -1, time.monotonic()
+        while True:
+            count = self._goroutines(client).count
+            now = time.monotonic()
+            if previous is not None and count <= previous.goroutines.count:
+                return True
+            if count != last:
+                last, since = count, now
+            if now - since >= quiet_seconds:
+                return True
+            if now >= limit:
+                return False
+            time.sleep(min(rest.poll_seconds + (now - since) / 4, 0.1))
+
+    def _goroutines(self, client: _Client) -> GoroutineProfile:
+        return decode_goroutines(self._get(client, "/goroutine"))
+
+    def _get(self, client: _Client, place: str) -> bytes:
+        self._requests += 1
+        response = client.get(place)
+        if response.status != 200:
+            text = printable_line(response.body[:200].decode("utf-8", "replace"))
+            raise ProfileError(f"{place} was answered with status {response.status}: {text}")
+        return decompressed(response, UNPACKED_LIMIT_BYTES)
+
+    def _unreadable(self, endpoints: Endpoints, cause: Exception) -> SnapshotError:
+        kind = ProfileError if isinstance(cause, ProfileError) else SnapshotError
+        text = (
+            f"{self._instance.name}: its pprof at {endpoints.pprof_url} cannot be read: {cause}. "
+            "Nothing is known of its memory, so this is no verdict."
+        )
+        return kind(with_log(text, self._instance.logs()))
+
+    def _restarted(self) -> str:
+        return (
+            f"{self._instance.name} was restarted in the middle of the check: another process "
+            "answers now, and what the first one held is gone. Find out what ended it; the check "
+            "says nothing about leaks."
+        )
+
+
+class _Client:
+    """GETs below pprof's place, over one connection."""
+
+    def __init__(self, endpoints: Endpoints) -> None:
+        origin, self._target = split_url(endpoints.pprof_url)
+        self._headers = dict(endpoints.pprof_headers)
+        self._connection = Connection(
+            origin, timeout_seconds=_TIMEOUT_SECONDS, limit_bytes=UNPACKED_LIMIT_BYTES
+        )
+
+    def get(self, place: str) -> Response:
+        target = self._target.rstrip("/") + place
+        host = self._connection.host_header
+        return self._connection.exchange(message("GET", target, host, self._headers))
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+def _went_back(before: HeapProfile, after: HeapProfile) -> bool:
+    """Tell whether a counter that only ever grows in one process has shrunk."""
+    return any(
+        site.alloc_objects > 0
+        and (stack not in after.sites or after.sites[stack].alloc_objects < site.alloc_objects)
+        for stack, site in before.sites.items()
+    )
