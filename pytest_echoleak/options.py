@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, dataclass, field, fields
 from typing import Any
 
 from pytest_echoleak.errors import SettingError
+from pytest_echoleak.settings import CHECK_SETTINGS
 from pytest_echoleak.tolerance import Tolerance
 
-# -ln(0.001): no event in n tries excludes, at 99.9 %, a rate above 6.9 / n (the rule of three's kin).
+# -ln(0.001): no event in n tries excludes, at 99.9 %, a rate above 6.9 / n.
 NO_EVENT_FACTOR = -math.log(0.001)
 
 
@@ -37,7 +38,7 @@ class Options:
     plateau: int = 10_000
     expiry: float = 5.0
     max_seconds: float = 120.0
-    tolerance: Tolerance = Tolerance()
+    tolerance: Tolerance = field(default_factory=Tolerance)
 
     @property
     def measured_iterations(self) -> int:
@@ -45,3 +46,59 @@ class Options:
         wanted = self.iterations or math.ceil(NO_EVENT_FACTOR / self.detect)
         per_round = math.ceil(wanted / self.rounds)
         return wanted if self.iterations else per_round * self.rounds
+
+
+def resolve_options(*layers: Mapping[str, Any]) -> Options:
+    """Return the options that `layers` give together: of each, the first that is not None wins.
+
+    A layer has the fields of Options by name, and may give the tolerance in two halves:
+    `tolerance_bytes` and `tolerance_goroutines`, each per iteration; a whole `tolerance` in any
+    layer replaces both. Raises SettingError, which names the option and what is accepted.
+    """
+    values: dict[str, Any] = {}
+    for setting in CHECK_SETTINGS:
+        value = _first(layers, setting.name)
+        if value is not None:
+            values[setting.name] = setting.read(value, setting.name)
+    halves = {
+        "bytes_per_iteration": values.pop("tolerance_bytes", None),
+        "goroutines_per_iteration": values.pop("tolerance_goroutines", None),
+    }
+    tolerance = _first(layers, "tolerance")
+    values["tolerance"] = Tolerance(**halves) if tolerance is None else read_tolerance(tolerance)
+    _refuse_unknown(layers)
+    options = Options(**values)
+    if options.iterations is not None and options.iterations < options.rounds:
+        raise SettingError(
+            f"iterations: {options.iterations} cannot fill {options.rounds} rounds; ask for"
+            f" {options.rounds} or more, or for fewer rounds (3 at least)"
+        )
+    return options
+
+
+def read_tolerance(value: object) -> Tolerance:
+    """Return `value` if it is a Tolerance. Raises SettingError."""
+    if not isinstance(value, Tolerance):
+        raise SettingError(
+            "tolerance: must be a Tolerance, such as Tolerance(bytes_per_iteration=16),"
+            f" not {value!r}"
+        )
+    return value
+
+
+def default_of(name: str) -> Any:
+    """Return the default of the option `name`, None where it has none."""
+    defaults = {item.name: item.default for item in fields(Options) if item.default is not MISSING}
+    return defaults.get(name)
+
+
+def _first(layers: Sequence[Mapping[str, Any]], name: str) -> Any:
+    return next((layer[name] for layer in layers if layer.get(name) is not None), None)
+
+
+def _refuse_unknown(layers: Sequence[Mapping[str, Any]]) -> None:
+    known = {setting.name for setting in CHECK_SETTINGS} | {"tolerance"}
+    for layer in layers:
+        for name in layer:
+            if name not in known:
+                raise SettingError(f"{name}: unknown option; known are {', '.join(sorted(known))}")

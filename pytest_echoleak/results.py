@@ -87,3 +87,17 @@ class LeakReport:
     def rounds(self) -> int:
         """How many rounds were measured."""
         return len(self.round_iterations)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a check has come: `done` of `total` iterations in `phase`, `seconds` since its start.
+
+    `total` is 0 in a phase whose length nobody knows.
+    """
+
+    workload: str
+    phase: str
+    done: int
+    total: int
+    seconds: float

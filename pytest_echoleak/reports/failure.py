@@ -1,0 +1,171 @@
+"""The text of a failing check: what leaks, how much, where, and what to do next."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Iterator, Sequence
+
+from pytest_echoleak.reports import units
+from pytest_echoleak.reports.sentences import noun, sentence
+from pytest_echoleak.results import Finding, LeakReport, Location
+from pytest_echoleak.text import printable_line
+
+SHOWN_FINDINGS = 5
+_SHOWN_FRAMES = 4
+_LABEL_WIDTH = 10
+_BEFORE, _AFTER = "before.heap.pb.gz", "after.heap.pb.gz"
+
+# Packages of Go's own that a request is read by: where the nearest frame is one of these, no line
+# of the application is on the stack.
+_REQUEST_READERS = ("bufio", "context", "io", "mime", "net", "runtime", "strings")
+
+
+def failure_text(report: LeakReport) -> str:
+    """Return the message of a LeakError or an InconclusiveError; its first line stands alone."""
+    lines = [sentence(report), ""]
+    for place, finding in enumerate(report.findings[:SHOWN_FINDINGS], start=1):
+        lines += _finding_lines(place, finding, report)
+    hidden = report.findings[SHOWN_FINDINGS:]
+    if hidden:
+        lines.append(f"  and {units.whole(len(hidden), 'smaller finding')} more, all in the report")
+    if report.findings:
+        lines.append("")
+    if report.verdict == "inconclusive":
+        lines += [*_what_to_change(report), ""]
+    lines += _facts(report)
+    return "\n".join(lines)
+
+
+def place_of(location: Location) -> str:
+    """Return a line of code as `file:line  function`: terminals and editors follow the first."""
+    function = printable_line(location.function.rpartition("/")[2], 120)
+    return f"{printable_line(location.file, 200)}:{location.line}  {function}"
+
+
+def kept_whole_request(finding: Finding) -> bool:
+    """Tell whether this is a request that is kept: read by net/http, no application frame on it."""
+    read = any(frame.function.endswith("http.readRequest") for frame in finding.stack)
+    package = finding.location.function.partition(".")[0].partition("/")[0]
+    return read and package in _REQUEST_READERS
+
+
+def _finding_lines(place: int, finding: Finding, report: LeakReport) -> Iterator[str]:
+    one = noun(report)
+    head = f"{_rates(finding)} per {one}, {_evidence(finding)}"
+    yield f"  {place}.  {head:<50}  {place_of(finding.location)}"
+    if kept_whole_request(finding):
+        yield from _labelled("keeps", _kept_request_lines(finding, one))
+    elif len(finding.stack) > 1:
+        yield from _labelled("stack", _frames(finding))
+    if finding.note:
+        yield from _labelled("note", [printable_line(finding.note)])
+    if finding.held_by:
+        yield from _labelled("held by", [printable_line(" -> ".join(finding.held_by), 1000)])
+    if finding.retained_bytes is not None:
+        yield from _labelled("retains", [units.size(finding.retained_bytes)])
+    if finding.cause != "other":
+        yield from _labelled("cause", [printable_line(finding.cause)])
+    if finding.fix:
+        yield from _labelled("fix", [printable_line(finding.fix)])
+
+
+def _rates(finding: Finding) -> str:
+    parts = []
+    if finding.bytes_per_iteration > 0 or finding.objects_per_iteration > 0:
+        parts.append(units.size(finding.bytes_per_iteration))
+    if finding.objects_per_iteration > 0:
+        parts.append(units.counted(finding.objects_per_iteration, "object"))
+    if finding.goroutines_per_iteration > 0:
+        parts.append(units.counted(finding.goroutines_per_iteration, "goroutine"))
+    return ", ".join(parts) or "growth"
+
+
+def _evidence(finding: Finding) -> str:
+    return "proven unreachable" if finding.evidence == "unreachable" else finding.evidence
+
+
+def _kept_request_lines(finding: Finding, one: str) -> list[str]:
+    return [
+        "whole requests, as net/http read them: the service still refers to them after it answered",
+        f"each {one} leaves {units.counted(finding.objects_per_iteration, 'object')}"
+        f" ({units.size(finding.bytes_per_iteration)}) of them behind. No line of the application"
+        " allocates these,",
+        "so none is named: look for what stores a request, its context or its header beyond the"
+        " handler (only a heap dump names the holder)",
+    ]
+
+
+def _frames(finding: Finding) -> list[str]:
+    frames = [frame for frame in finding.stack if frame != finding.location]
+    shown = [f"{place_of(frame)}" for frame in frames[:_SHOWN_FRAMES]]
+    others = finding.stacks - 1
+    if others > 0 and shown:
+        shown[-1] += f"   (and {units.whole(others, 'more stack')} with it)"
+    return shown
+
+
+def _labelled(label: str, texts: Sequence[str]) -> Iterator[str]:
+    for line, text in enumerate(texts):
+        yield f"      {label if line == 0 else '':<{_LABEL_WIDTH}}{text}"
+
+
+def _what_to_change(report: LeakReport) -> list[str]:
+    """Say which settings would let the same check decide. It passes only where it could fail."""
+    advice = []
+    bounds = report.bounds
+    if bounds is not None and bounds.excluded_rate > bounds.detect:
+        rate = units.one_in(bounds.detect)
+        needed = round(report.iterations * bounds.excluded_rate / bounds.detect) + 1
+        advice.append(
+            f"iterations={needed} or more would show a leak in {rate} (detect={bounds.detect:g});"
+            f" detect={bounds.excluded_rate:.2g} would accept what these {report.iterations:,} show"
+        )
+    if report.findings:
+        advice += [
+            "a larger plateau= goes on for longer, to see whether the growth above ends (a cache"
+            " that fills)",
+            "a larger warmup= fills it before the first snapshot; expiry= waits longer for what"
+            " times out",
+            "Allow(function=..., reason=..., at_most_bytes=...) accepts a known holder up to its"
+            " capacity",
+        ]
+    advice.append(
+        "max_seconds= gives the check more time; --echoleak-… flags and echoleak_… ini keys do"
+        " the same for all"
+    )
+    return list(_change_lines(advice))
+
+
+def _change_lines(advice: Sequence[str]) -> Iterator[str]:
+    for line, text in enumerate(advice):
+        yield f"  {'change' if line == 0 else '':<{_LABEL_WIDTH}}{text}"
+
+
+def _facts(report: LeakReport) -> Iterator[str]:
+    rounds = units.whole(report.rounds, "round")
+    measured = f"{report.iterations:,} in {rounds} after {report.warmup:,} to warm up"
+    if report.verdict == "leak" and report.reason:
+        measured += f"; {printable_line(report.reason)}"
+    yield _fact("measured", f"{measured}, {units.duration(report.seconds)}")
+    runtime = ", ".join(part for part in (report.runtime, report.go_version) if part)
+    yield _fact("service", printable_line(f"{report.service} ({runtime})", 500))
+    if report.artifacts:
+        yield _fact("profiles", _profiles(report.artifacts))
+    if report.unused_allows:
+        unused = ", ".join(printable_line(one) for one in report.unused_allows)
+        yield _fact("unused", f"Allow for {unused}: it matched nothing here")
+    if report.nodeid:
+        yield _fact("again", f"pytest {shlex.quote(printable_line(report.nodeid, 1000))}")
+
+
+def _fact(label: str, text: str) -> str:
+    return f"  {label:<{_LABEL_WIDTH}}{text}"
+
+
+def _profiles(artifacts: Sequence[str]) -> str:
+    names = {os.path.basename(artifact) for artifact in artifacts}
+    folder = os.path.dirname(artifacts[0])
+    if {_BEFORE, _AFTER} <= names:
+        return f"{folder}/   go tool pprof -diff_base {_BEFORE} {_AFTER}"
+    return f"{folder}/   {', '.join(sorted(names))}"

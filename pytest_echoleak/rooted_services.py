@@ -1,0 +1,60 @@
+"""The services of a run of pytest, whose specs may hold paths relative to pytest's root folder."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from os import fspath
+from pathlib import Path
+
+from pytest_echoleak.service import EchoService, EchoServices
+from pytest_echoleak.services.specs import (
+    Binary,
+    Dockerfile,
+    GoSource,
+    Image,
+    Running,
+    Spec,
+    StrPath,
+)
+
+
+class RootedServices(EchoServices):
+    """A pool that takes relative paths from one folder, wherever the working folder is.
+
+    Tests change the working folder, and pytest is started from many; its root folder stays.
+    """
+
+    def __init__(self, root: Path, runtime: str = "auto") -> None:
+        super().__init__(runtime)
+        self._root = root
+
+    def get(self, spec: Spec) -> EchoService:
+        """Return the service of `spec`: specs that mean the same service share it."""
+        return super().get(rooted(spec, self._root))
+
+    def fresh(self, spec: Spec) -> EchoService:
+        """Return a service of `spec` that nobody else uses, and that its caller stops."""
+        return super().fresh(rooted(spec, self._root))
+
+
+def rooted(spec: Spec, root: Path) -> Spec:
+    """Return `spec` with its relative paths taken from `root` instead of the working folder."""
+    match spec:
+        case GoSource():
+            spec = replace(spec, path=root / fspath(spec.path))
+        case Dockerfile():
+            spec = replace(spec, context=root / fspath(spec.context))
+        case Binary():
+            spec = replace(spec, path=root / fspath(spec.path))
+        case Image() | Running():
+            pass
+    if isinstance(spec, Running) or not spec.files:
+        return spec
+    return replace(spec, files=tuple(_rooted_file(entry, root) for entry in spec.files))
+
+
+def _rooted_file(entry: StrPath | tuple[StrPath, str], root: Path) -> StrPath | tuple[StrPath, str]:
+    if isinstance(entry, tuple):
+        source, place = entry
+        return root / fspath(source), place
+    return root / fspath(entry)
