@@ -33,6 +33,7 @@ def resolve_environment(
     def fill(text: str) -> str:
         return _PLACEHOLDER.sub(lambda match: values[match[1]], text)
 
+    _require_texts(spec)
     environment = {"PORT": values["port"], "ADDR": addr}
     environment |= {name: fill(value) for name, value in spec.env.items()}
     environment["GODEBUG"] = _with_exact_profile(environment.get("GODEBUG", inherited_godebug))
@@ -76,6 +77,15 @@ def pprof_url(
     if spec.pprof.startswith("/"):
         return (base_url.rstrip("/") + spec.pprof).rstrip("/")
     return spec.pprof.rstrip("/")
+
+
+def _require_texts(spec: ServiceSettings) -> None:
+    for name, value in spec.env.items():
+        if not isinstance(value, str) or not name or "=" in name or "\0" in name + value:
+            raise SettingError(f"env= of a {type(spec).__name__}: {name!r}: {value!r} is no text")
+    for arg in spec.args:
+        if not isinstance(arg, str) or "\0" in arg:
+            raise SettingError(f"args= of a {type(spec).__name__}: {arg!r} is no text")
 
 
 def _with_exact_profile(godebug: str) -> str:
