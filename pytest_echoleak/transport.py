@@ -6,12 +6,14 @@ sent: messages are prepared bytes, written to a blocking socket, and read by htt
 
 from __future__ import annotations
 
+import json
 import socket
 import ssl
 import time
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlsplit
 
 import httptools
@@ -42,6 +44,15 @@ class Response:
     def header(self, name: str) -> str:
         """Return the first value of the header `name` (lower case), "" where it is absent."""
         return next((value for key, value in self.headers if key == name), "")
+
+    @property
+    def text(self) -> str:
+        """The body as UTF-8 text, with a mark for whatever is not."""
+        return self.body.decode("utf-8", "replace")
+
+    def json(self) -> Any:
+        """Return the body decoded as JSON. ValueError where it is none."""
+        return json.loads(self.body)
 
 
 @dataclass(frozen=True)
