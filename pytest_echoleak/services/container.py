@@ -1,0 +1,357 @@
+"""A service in a container of its own, as an Instance: limited, labelled, removed at the end."""
+
+from __future__ import annotations
+
+import signal
+import time
+import uuid
+from typing import TYPE_CHECKING, Any
+
+from pytest_echoleak.errors import EngineError, ServiceError, SettingError
+from pytest_echoleak.services.engine import (
+    Engine,
+    Reach,
+    connect,
+    engine_errors,
+    explanation,
+    url_host,
+)
+from pytest_echoleak.services.instance import Endpoints, Module, Runtime
+from pytest_echoleak.services.labels import container_labels
+from pytest_echoleak.services.listeners import container_listeners, unreachable_reason
+from pytest_echoleak.services.readiness import wait_until_ready
+from pytest_echoleak.services.recipe import Recipe, prepare, program_modules
+from pytest_echoleak.services.settings import pprof_port, pprof_url, resolve_environment
+from pytest_echoleak.services.specs import Startable, describe
+from pytest_echoleak.services.sweep import sweep
+from pytest_echoleak.services.tree import folder_archive
+from pytest_echoleak.text import printable_line, with_log
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_PIDS_LIMIT = 4096
+_LOG_FILE_SIZE = "4m"
+_LOG_FILES = "2"
+_LOG_LINES = 500
+_LOG_CHARS = 300_000
+_STOP_SECONDS = 5
+_PUBLISH_SECONDS = 10.0
+_CREATED_LATE_SECONDS = 1.0
+_SIGNAL_BASE = 128
+
+
+def start_container(
+    spec: Startable, *, ready_timeout_seconds: float, engine: Engine | None = None
+) -> ContainerInstance:
+    """Start the service in a container and return it once it is ready.
+
+    Containers that a killed pytest left on the engine are removed first. The instance takes the
+    `engine` over and closes it at its end. Raises SettingError, EngineError, BuildError and
+    ServiceError; then, as on an interrupt, nothing is left behind.
+    """
+    engine = engine or connect()
+    try:
+        limit_bytes = memory_bytes(spec.memory)
+        pprof_port(spec)
+        sweep(engine)
+        recipe = prepare(engine, spec)
+    except BaseException:
+        engine.close()
+        raise
+    instance = ContainerInstance(engine, spec, recipe, limit_bytes, ready_timeout_seconds)
+    try:
+        instance.start()
+    except BaseException:
+        instance.stop()
+        raise
+    return instance
+
+
+class ContainerInstance:
+    """An Instance (see instance.py) in a container. Made by `start_container`."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        spec: Startable,
+        recipe: Recipe,
+        memory_limit_bytes: int,
+        ready_timeout_seconds: float,
+    ) -> None:
+        self._engine = engine
+        self._spec = spec
+        self._recipe = recipe
+        self._memory_limit_bytes = memory_limit_bytes
+        self._ready_timeout_seconds = ready_timeout_seconds
+        # A name of our own finds the container even where an interrupt hides its id from us.
+        self._container = f"echoleak-{uuid.uuid4().hex[:16]}"
+        self._create_answered = False
+        self._modules = recipe.modules or ()
+        self._endpoints: Endpoints | None = None
+        self._stopped = False
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+        return describe(self._spec)
+
+    @property
+    def runtime(self) -> Runtime:
+        """How it runs."""
+        return "docker"
+
+    @property
+    def modules(self) -> tuple[Module, ...]:
+        """The user's own modules."""
+        return self._modules
+
+    @property
+    def memory_limit_bytes(self) -> int | None:
+        """The container's memory limit."""
+        return self._memory_limit_bytes
+
+    def start(self) -> None:
+        """Create the container, start it, and wait until the service is ready."""
+        arguments = creation_arguments(self._spec, self._recipe, self._engine.reach)
+        with engine_errors(self._engine.host, f"create a container for {self.name}"):
+            self._engine.client.containers.create(
+                self._recipe.image_id, name=self._container, **arguments
+            )
+        self._create_answered = True
+        self._join_our_network()
+        self._open_writable_folders()
+        if self._recipe.modules is None:
+            self._modules = program_modules(self._engine, self._container, self._recipe)
+        self._run("start")
+
+    def endpoints(self) -> Endpoints:
+        """Return where it is reached now; a restart may change the port."""
+        if self._endpoints is None:
+            raise ServiceError(f"{self.name} has not been started.")
+        return self._endpoints
+
+    def identity(self) -> str:
+        """Return the container's id, its start and its pid. Raises ServiceError where it ended."""
+        found = self._inspect()
+        ended = self._ending_of(found)
+        if found is None or ended is not None:
+            raise ServiceError(with_log(f"{self.name} ended: {ended}.", self.logs()))
+        state = found["State"]
+        return f"{found['Id'][:12]} {state['StartedAt']} {state['Pid']}"
+
+    def ending(self) -> str | None:
+        """Return how it ended, None while it runs."""
+        return self._ending_of(self._inspect())
+
+    def logs(self) -> str:
+        """Return the last of what it printed."""
+        if self._stopped:
+            return ""
+        try:
+            with engine_errors(self._engine.host, "read the log"):
+                log: bytes = self._engine.client.api.logs(self._container, tail=_LOG_LINES)
+        except EngineError as error:
+            return f"(no log: {error})"
+        return log.decode("utf-8", "replace")[-_LOG_CHARS:]
+
+    def restart(self) -> None:
+        """End the service and start it anew in the same container: writable folders are kept."""
+        self._endpoints = None
+        self._run("restart")
+
+    def stop(self) -> None:
+        """Remove the container with its volumes. May be called twice."""
+        if self._stopped:
+            return
+        try:
+            removed = self._engine.remove_container(self._container)
+            deadline = time.monotonic() + _CREATED_LATE_SECONDS
+            # Interrupted while the engine was asked to create it: it may yet come into being.
+            while not removed and not self._create_answered and time.monotonic() < deadline:
+                time.sleep(0.05)
+                removed = self._engine.remove_container(self._container)
+        finally:
+            self._stopped = True
+            self._engine.close()
+
+    def unreachable_reason(self, port: int) -> str | None:
+        """Return why nothing outside reaches a port of the container; None where unknown."""
+        found = self._inspect()
+        if found is None or not found["State"]["Running"]:
+            return None
+        listeners = container_listeners(found["Id"], found["State"]["Pid"])
+        return None if listeners is None else unreachable_reason(listeners, port)
+
+    def _run(self, action: str) -> None:
+        api = self._engine.client.api
+        try:
+            with engine_errors(self._engine.host, f"{action} the container of {self.name}"):
+                if action == "start":
+                    api.start(self._container)
+                else:
+                    api.restart(self._container, timeout=_STOP_SECONDS)
+        except EngineError as error:
+            said = printable_line(explanation(error.__cause__ or error), 500)
+            raise ServiceError(
+                f"{self.name}: the engine could not {action} its container: {said}. Is its program"
+                " there, executable, and built for the engine's platform?"
+            ) from error
+        self._endpoints = self._located()
+        try:
+            wait_until_ready(self, self._spec, timeout_seconds=self._ready_timeout_seconds)
+        except ServiceError as error:
+            reason = self.unreachable_reason(self._spec.port)
+            if reason is None:
+                raise
+            raise ServiceError(f"{self.name} is not reached: {reason}.\n\n{error}") from error
+
+    def _located(self) -> Endpoints:
+        """Return the endpoints once the engine has given the container its ports."""
+        wanted = [self._spec.port]
+        own_port = pprof_port(self._spec)
+        wanted += [own_port] if own_port is not None else []
+        deadline = time.monotonic() + _PUBLISH_SECONDS
+        while True:
+            found = self._inspect()
+            ended = self._ending_of(found)
+            if found is None or ended is not None:
+                raise ServiceError(
+                    with_log(f"{self.name} ended before it was ready: {ended}.", self.logs())
+                )
+            places = [_place(found, self._engine.reach, port) for port in wanted]
+            known = [place for place in places if place is not None]
+            if len(known) == len(wanted):
+                break
+            if time.monotonic() > deadline:
+                raise EngineError(
+                    f"The Docker engine at {self._engine.host} did not publish port"
+                    f" {', '.join(map(str, wanted))} of {self.name}. A network that is internal"
+                    " publishes nothing: network= must be an ordinary one."
+                )
+            time.sleep(0.02)
+        base_url = f"http://{known[0]}"
+        url = pprof_url(self._spec, base_url, port_base_url=f"http://{known[-1]}")
+        return Endpoints(base_url, url, dict(self._spec.headers))
+
+    def _inspect(self) -> dict[str, Any] | None:
+        """Return what the engine knows of the container, None where it was removed."""
+        import docker.errors
+
+        if self._stopped:
+            return None
+        try:
+            with engine_errors(self._engine.host, f"inspect the container of {self.name}"):
+                return dict(self._engine.client.api.inspect_container(self._container))
+        except EngineError as error:
+            if isinstance(error.__cause__, docker.errors.NotFound):
+                return None
+            raise
+
+    def _ending_of(self, found: Mapping[str, Any] | None) -> str | None:
+        if found is None:
+            return "its container was removed"
+        return describe_ending(found["State"], self._spec.memory)
+
+    def _join_our_network(self) -> None:
+        network = self._engine.reach.network
+        if network and self._spec.network not in {None, network}:
+            with engine_errors(self._engine.host, f"join the network {network}"):
+                self._engine.client.api.connect_container_to_network(self._container, network)
+
+    def _open_writable_folders(self) -> None:
+        """Let whatever user the image has write to its writable folders, which are volumes."""
+        if self._recipe.is_ours:
+            return
+        for folder in self._spec.writable:
+            place = str(self._recipe.working_folder / folder)
+            with engine_errors(self._engine.host, f"make {place} writable"):
+                self._engine.client.api.put_archive(
+                    self._container, place, folder_archive(mode=0o777)
+                )
+
+
+def creation_arguments(spec: Startable, recipe: Recipe, reach: Reach) -> dict[str, Any]:
+    """Return what the SDK is told to create: what is limited, published, labelled, writable."""
+    from docker.types import LogConfig, Mount
+
+    on_host_network = spec.network == "host"
+    machine = "127.0.0.1" if on_host_network else reach.machine
+    environment, args = resolve_environment(
+        spec,
+        port=spec.port,
+        addr=f"0.0.0.0:{spec.port}",
+        host=machine,
+        inherited_godebug=recipe.environment.get("GODEBUG", ""),
+    )
+    arguments: dict[str, Any] = {
+        "environment": environment,
+        "labels": container_labels(describe(spec)),
+        "network": spec.network or reach.network,
+        "read_only": True,
+        "cap_drop": ["ALL"],
+        "security_opt": ["no-new-privileges"],
+        "mem_limit": spec.memory,
+        # The same limit with swap: a leak is to be seen, not swapped out.
+        "memswap_limit": spec.memory,
+        "pids_limit": _PIDS_LIMIT,
+        "tmpfs": {"/tmp": "mode=1777"},
+        "mounts": [
+            Mount(str(recipe.working_folder / folder), None, type="volume")
+            for folder in spec.writable
+        ],
+        "log_config": LogConfig(
+            type="json-file", config={"max-size": _LOG_FILE_SIZE, "max-file": _LOG_FILES}
+        ),
+    }
+    if args:
+        arguments["command"] = args
+    if reach.publish_address and not on_host_network:
+        ports = {spec.port, pprof_port(spec) or spec.port}
+        arguments["ports"] = {f"{port}/tcp": (reach.publish_address, None) for port in ports}
+    if reach.publish_address == "127.0.0.1":
+        arguments["extra_hosts"] = {reach.machine: "host-gateway"}
+    return arguments
+
+
+def describe_ending(state: Mapping[str, Any], memory: str) -> str | None:
+    """Return how a container ended, by its State: None while it runs, or before it was started."""
+    if state["Running"] or state.get("Status") == "created":
+        return None
+    code = int(state["ExitCode"])
+    try:
+        name = signal.Signals(code - _SIGNAL_BASE).name
+        ended = f"signal {code - _SIGNAL_BASE} ({name})"
+    except ValueError:
+        ended = f"exit code {code}"
+    if state.get("OOMKilled"):
+        return f"killed for memory (limit {memory}), {ended}"
+    return ended
+
+
+def memory_bytes(memory: str) -> int:
+    """Return a memory limit in bytes. Raises SettingError where Docker would not understand it."""
+    import docker.errors
+    from docker.utils import parse_bytes
+
+    try:
+        limit_bytes = int(parse_bytes(memory))
+    except (docker.errors.DockerException, ValueError, TypeError) as cause:
+        raise SettingError(f"memory={memory!r}: write it as Docker does: '512m', '1g'") from cause
+    if limit_bytes < 6 << 20:
+        raise SettingError(f"memory={memory!r}: Docker allows no limit below 6m")
+    return limit_bytes
+
+
+def _place(found: Mapping[str, Any], reach: Reach, port: int) -> str | None:
+    """Return host:port where `port` of the container is reached, None while it is not known."""
+    settings = found["NetworkSettings"]
+    if found["HostConfig"].get("NetworkMode") == "host":
+        return f"{url_host(reach.connect_host or '127.0.0.1')}:{port}"
+    if reach.connect_host is None:
+        network = (settings.get("Networks") or {}).get(reach.network) or {}
+        address = network.get("IPAddress")
+        return f"{url_host(address)}:{port}" if address else None
+    bindings = (settings.get("Ports") or {}).get(f"{port}/tcp") or []
+    published = next((entry["HostPort"] for entry in bindings if entry.get("HostPort")), None)
+    return f"{url_host(reach.connect_host)}:{published}" if published else None

@@ -1,0 +1,203 @@
+"""Building the image of a Dockerfile: by `docker build` where it is on PATH, else by the SDK.
+
+The command has BuildKit (where buildx is installed), the user's registries and logins; the SDK has
+the classic builder only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from os import fspath
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from pytest_echoleak.errors import BuildError
+from pytest_echoleak.services.cache import locked
+from pytest_echoleak.services.engine import Engine, engine_errors
+from pytest_echoleak.services.gobuild import go_settings
+from pytest_echoleak.services.images import prune_images
+from pytest_echoleak.services.labels import IMAGE
+from pytest_echoleak.services.specs import Dockerfile, describe
+from pytest_echoleak.text import last_lines
+
+BUILD_SECONDS = 1800.0
+
+_REPOSITORY = "pytest-echoleak/dockerfile"
+_LOG_LINES = 40
+_GO_SETTINGS = ("GOPROXY", "GOSUMDB", "GOPRIVATE", "GONOPROXY", "GONOSUMDB", "GOINSECURE")
+_PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy")
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+_NO_NETWORK = re.compile(
+    r"dial tcp|no such host|i/o timeout|network is unreachable|no route to host"
+    r"|temporary failure in name resolution|could not resolve|bad address|connection refused",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True)
+class _Order:
+    context: Path
+    file: Path
+    arguments: Mapping[str, str]
+    tag: str
+    timeout_seconds: float
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    image_id: str | None
+    log: str
+
+
+def build_image(engine: Engine, spec: Dockerfile, *, timeout_seconds: float = BUILD_SECONDS) -> str:
+    """Build the Dockerfile and return the image's id. Raises BuildError with the log's last lines.
+
+    Each `ARG GOPROXY` and the like in the Dockerfile gets what the user's own Go is told, each
+    `ARG` of a proxy too. An address with credentials in it is never passed on, since build
+    arguments stay readable in the image's history: `build_args` passes it where that is wanted.
+    """
+    context = Path(fspath(spec.context)).expanduser().resolve()
+    file = context / spec.dockerfile
+    if not file.is_file():
+        raise BuildError(f"{describe(spec)}: there is no {file}. dockerfile= is below context=.")
+    name = hashlib.sha256(str(file).encode()).hexdigest()[:16]
+    arguments = {**told_arguments(), **spec.build_args}
+    order = _Order(context, file, arguments, f"{_REPOSITORY}:{name}", timeout_seconds)
+    with locked(name):
+        outcome = _build_on_some_network(engine, order)
+    if outcome.image_id is None:
+        log = last_lines(outcome.log, _LOG_LINES)
+        raise BuildError(f"{describe(spec)}: `docker build` of {file} failed.\n\n{log}")
+    prune_images(engine)
+    return outcome.image_id
+
+
+def told_arguments() -> dict[str, str]:
+    """Return the build arguments that tell a build where modules and proxies are."""
+    told = go_settings(_GO_SETTINGS)
+    told |= {name: os.environ[name] for name in _PROXIES if os.environ.get(name)}
+    return {name: value for name, value in told.items() if not _has_credentials(value)}
+
+
+def needs_host_network(arguments: Mapping[str, str]) -> bool:
+    """Tell whether an address in the arguments is this machine's own loopback."""
+    return any(
+        urlsplit(address).hostname in _LOOPBACK
+        for value in arguments.values()
+        for address in _addresses(value)
+    )
+
+
+def _build_on_some_network(engine: Engine, order: _Order) -> _Outcome:
+    """Build, and once more on the host's network where the builder's own reaches nothing.
+
+    A bridge often has no way to a proxy, a VPN or a name server that the machine itself reaches.
+    """
+    build = _build_by_command if shutil.which("docker") else _build_by_sdk
+    if needs_host_network(order.arguments):
+        return build(engine, order, "host")
+    outcome = build(engine, order, "default")
+    if outcome.image_id is None and _NO_NETWORK.search(outcome.log):
+        return build(engine, order, "host")
+    return outcome
+
+
+def _build_by_command(engine: Engine, order: _Order, network: str) -> _Outcome:  # noqa: ARG001
+    """Build by `docker build`, which finds the engine by the same rules as `connect`."""
+    environment = {**os.environ, "BUILDKIT_PROGRESS": "plain"}
+    command = ["docker", "build", "--file", str(order.file), "--tag", order.tag]
+    command += ["--label", f"{IMAGE}={order.tag}", "--network", network]
+    if not _has_buildx():
+        environment["DOCKER_BUILDKIT"] = "0"
+        command.append("--force-rm")
+    for name, value in order.arguments.items():
+        command += ["--build-arg", f"{name}={value}"]
+    with tempfile.TemporaryDirectory(prefix="pytest-echoleak-") as folder:
+        id_file = Path(folder, "id")
+        command += ["--iidfile", str(id_file), str(order.context)]
+        exit_code, log = _run(command, environment, order.timeout_seconds)
+        built = exit_code == 0 and id_file.is_file()
+        return _Outcome(id_file.read_text("ascii").strip() if built else None, log)
+
+
+def _build_by_sdk(engine: Engine, order: _Order, network: str) -> _Outcome:
+    import docker.errors
+
+    try:
+        with engine_errors(engine.host, "build the image"):
+            try:
+                image, log = engine.client.images.build(
+                    path=str(order.context),
+                    dockerfile=str(order.file),
+                    tag=order.tag,
+                    buildargs=dict(order.arguments),
+                    labels={IMAGE: order.tag},
+                    network_mode=network,
+                    timeout=int(order.timeout_seconds),
+                    rm=True,
+                    forcerm=True,
+                )
+            except docker.errors.BuildError as error:
+                return _Outcome(None, _sdk_log(error.build_log) + f"\n{error.msg}")
+    except ValueError as cause:
+        return _Outcome(None, str(cause))
+    return _Outcome(str(image.id), _sdk_log(log))
+
+
+def _sdk_log(lines: object) -> str:
+    entries = lines if isinstance(lines, (list, tuple)) else list(lines)  # type: ignore[call-overload]
+    return "".join(str(entry.get("stream") or entry.get("error") or "") for entry in entries)
+
+
+def _run(
+    command: Sequence[str], environment: Mapping[str, str], timeout_seconds: float
+) -> tuple[int, str]:
+    """Run a command to its end, or to an end: whatever interrupts us, it does not go on."""
+    process = subprocess.Popen(
+        command,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    with process:
+        try:
+            output, _ = process.communicate(timeout=timeout_seconds)
+        except subprocess.TimeoutExpired:
+            _end(process)
+            output, _ = process.communicate()
+            text = output.decode("utf-8", "replace")
+            return 1, f"{text}\nended by us: not built within {timeout_seconds:g} s"
+        except BaseException:
+            _end(process)
+            raise
+    return process.returncode, output.decode("utf-8", "replace")
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    # Asked first: the command then has the engine stop the build and remove its containers.
+    process.terminate()
+    try:
+        process.wait(timeout=10)
+    except subprocess.TimeoutExpired:
+        process.kill()
+
+
+def _has_buildx() -> bool:
+    done = subprocess.run(["docker", "buildx", "version"], capture_output=True, check=False)
+    return done.returncode == 0
+
+
+def _addresses(value: str) -> list[str]:
+    return [part.strip() for part in re.split(r"[,|]", value) if "://" in part]
+
+
+def _has_credentials(value: str) -> bool:
+    return any("@" in urlsplit(address).netloc for address in _addresses(value))
