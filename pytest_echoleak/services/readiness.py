@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 import time
 from http import HTTPStatus
+from typing import Protocol, runtime_checkable
 
 from pytest_echoleak.errors import ServiceError, SnapshotError
 from pytest_echoleak.services.instance import Endpoints, Instance
+from pytest_echoleak.services.settings import pprof_port
 from pytest_echoleak.services.specs import Running, ServiceSettings
 from pytest_echoleak.text import printable_line, with_log
 from pytest_echoleak.transport import Response, TransportError, decompressed, fetch
@@ -51,7 +53,9 @@ def wait_until_ready(
         pause_seconds = min(pause_seconds * 1.5, _LONGEST_PAUSE_SECONDS)
 
 
-def check_pprof(endpoints: Endpoints, instance: Instance) -> None:
+def check_pprof(
+    endpoints: Endpoints, instance: Instance, spec: ServiceSettings | Running | None = None
+) -> None:
     """Return where pprof serves profiles at its place. Raises SnapshotError, which says what to do.
 
     What is asked for is the goroutine profile. A snapshot needs it anyway, it is cheap whatever
@@ -66,11 +70,12 @@ def check_pprof(endpoints: Endpoints, instance: Instance) -> None:
         if fault is None:
             return
     else:
-        fault = _unreached_text(outcome, instance)
+        fault = _unreached_text(outcome, instance, spec)
     ending = instance.ending()
     if ending is not None:
         raise ServiceError(with_log(f"{instance.name} ended: {ending}.", instance.logs()))
-    raise SnapshotError(f"{instance.name} serves no profiles: GET {url} {fault}")
+    text = f"{instance.name} serves no profiles: GET {url} {fault}"
+    raise SnapshotError(text if instance.runtime == "attached" else with_log(text, instance.logs()))
 
 
 def _ask_pprof(url: str, endpoints: Endpoints, instance: Instance) -> Response | TransportError:
@@ -129,6 +134,13 @@ _LISTENING_HINTS = {
 }
 
 
+@runtime_checkable
+class _SeesListeners(Protocol):
+    """An instance that can tell why a port of its container is not reached."""
+
+    def unreachable_reason(self, port: int) -> str | None: ...
+
+
 def _pprof_fault(response: Response) -> str | None:
     status = response.status
     if status in {401, 403}:
@@ -181,16 +193,23 @@ def _content_fault(response: Response) -> str | None:
     )
 
 
-def _unreached_text(error: TransportError, instance: Instance) -> str:
+def _unreached_text(
+    error: TransportError, instance: Instance, spec: ServiceSettings | Running | None
+) -> str:
     text = f"failed: {printable_line(str(error))}."
     if error.reason not in _NOT_LISTENING:
         return text
-    if instance.runtime == "docker":
-        return (
-            f"{text} If pprof listens on 127.0.0.1 or localhost, that is the container's own "
-            'loopback, which nothing outside reaches: let it listen on 0.0.0.0, as in ":6060".'
-        )
-    return f"{text} Nothing listens there: is pprof= right, and does the service start pprof?"
+    if instance.runtime != "docker":
+        return f"{text} Nothing listens there: is pprof= right, and does the service start pprof?"
+    reason = None
+    if isinstance(instance, _SeesListeners) and isinstance(spec, ServiceSettings):
+        reason = instance.unreachable_reason(pprof_port(spec) or spec.port)
+    if reason is not None:
+        return f"{text} In its container, {reason}."
+    return (
+        f"{text} If pprof listens on 127.0.0.1 or localhost, that is the container's own "
+        'loopback, which nothing outside reaches: let it listen on 0.0.0.0, as in ":6060".'
+    )
 
 
 def _status(response: Response) -> str:

@@ -12,12 +12,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from os import fspath
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from pytest_echoleak.errors import SettingError
+from pytest_echoleak.services.files import PlacedFile, placed_files
 from pytest_echoleak.services.owner import current_owner, owner_state, parse_owner
-from pytest_echoleak.services.specs import ServiceSettings, StrPath
+from pytest_echoleak.services.specs import ServiceSettings
 
 MARK_VARIABLE = "ECHOLEAK_SERVICE"
 _PREFIX = "echoleak-"
@@ -40,9 +40,8 @@ def lay_out(spec: ServiceSettings, folder: Path) -> Path:
     working = folder / "work"
     working.mkdir()
     (folder / "tmp").mkdir()
-    for entry in spec.files:
-        source, place = _source_and_place(entry)
-        _copy(source, working / place)
+    for placed in placed_files(spec):
+        _copy(placed, working)
     for name in spec.writable:
         _make_writable(working / name)
     return working
@@ -121,19 +120,6 @@ def _is_ours(entry: os.DirEntry[str]) -> bool:
     return stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid()
 
 
-def _source_and_place(entry: StrPath | tuple[StrPath, str]) -> tuple[Path, str]:
-    if not isinstance(entry, tuple):
-        source = Path(fspath(entry))
-        return source, source.resolve().name
-    source, place = Path(fspath(entry[0])), PurePosixPath(entry[1])
-    if place.is_absolute() or ".." in place.parts or not place.parts:
-        raise SettingError(
-            f"files=: {source} cannot be put at {entry[1]!r}: a local process has its own working "
-            "folder alone, so give a place relative to it, or run the service in Docker"
-        )
-    return source, entry[1]
-
-
 def _make_writable(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -141,12 +127,18 @@ def _make_writable(folder: Path) -> None:
         raise SettingError(f"writable=: the folder {folder} cannot be made: {cause}") from cause
 
 
-def _copy(source: Path, target: Path) -> None:
+def _copy(placed: PlacedFile, working: Path) -> None:
+    if placed.place.is_absolute():
+        raise SettingError(
+            f"files=: {placed.source} cannot be put at {placed.place}: a local process has a "
+            "working folder alone, so give a place relative to it, or run the service in Docker"
+        )
+    target = working / placed.place
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        if source.is_dir():
-            shutil.copytree(source, target, dirs_exist_ok=True)
+        if placed.source.is_dir():
+            shutil.copytree(placed.source, target, dirs_exist_ok=True)
         else:
-            shutil.copy2(source, target)
+            shutil.copy2(placed.source, target)
     except (OSError, shutil.Error) as cause:
-        raise SettingError(f"files=: {source} cannot be copied: {cause}") from cause
+        raise SettingError(f"files=: {placed.source} cannot be copied: {cause}") from cause
