@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_echoleak.errors import SettingError
+from pytest_echoleak.errors import EcholeakError, SettingError
 from pytest_echoleak.options import Options, read_tolerance, resolve_options
 from pytest_echoleak.recording import AllowUse, Recorded, RunSettings
 from pytest_echoleak.settings import MARKER_KEYWORDS, MARKER_SETTINGS
@@ -156,7 +156,11 @@ class AssertNoLeak:
         options = options_of(self._request.node, arguments)
         chosen = service or self._request.getfixturevalue("echo_service")
         _note_service(self._request.node, chosen)
-        report = self._check(chosen, workload, options, tuple(allow))
+        try:
+            report = self._check(chosen, workload, options, tuple(allow))
+        except EcholeakError as error:
+            # The message says it all; the traceback ends on the user's line (or on the cause's).
+            raise error.with_traceback(None) from error.__cause__
         raise_unless_clean(report)
         return report
 
@@ -196,12 +200,11 @@ class AssertNoLeak:
         recorded.checks.append(check_as_json(report))
         if report.verdict != "error":
             unused = set(report.unused_allows)
-            recorded.allows += [
-                AllowUse(
-                    one.function, one.reason, one in self._suite_allow, one.function not in unused
-                )
-                for one in (*self._suite_allow, *allow)
-            ]
+            for suite, allows in ((True, self._suite_allow), (False, allow)):
+                recorded.allows += [
+                    AllowUse(one.function, one.reason, suite, one.function not in unused)
+                    for one in allows
+                ]
         item.user_properties += junit_properties(report, self._checks)
 
 

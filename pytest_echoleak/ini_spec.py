@@ -62,14 +62,18 @@ def _environment(lines: tuple[str, ...]) -> dict[str, str]:
 
 def _go_source(values: Mapping[str, Any], folder: Path, details: Mapping[str, Any]) -> Spec:
     package = values.get("package") or "."
-    return GoSource(folder / values["go_source"], package=package, **details)
+    return GoSource(_below(folder, values["go_source"]), package=package, **details)
 
 
 def _dockerfile(values: Mapping[str, Any], folder: Path, details: Mapping[str, Any]) -> Spec:
-    path = folder / values["dockerfile"]
+    path = _below(folder, values["dockerfile"])
     if path.is_dir():
         return Dockerfile(path, **details)
     return Dockerfile(path.parent, dockerfile=path.name, **details)
+
+
+def _below(folder: Path, path: str) -> Path:
+    return folder / Path(path).expanduser()
 
 
 def _image(values: Mapping[str, Any], _folder: Path, details: Mapping[str, Any]) -> Spec:
@@ -77,7 +81,7 @@ def _image(values: Mapping[str, Any], _folder: Path, details: Mapping[str, Any])
 
 
 def _binary(values: Mapping[str, Any], folder: Path, details: Mapping[str, Any]) -> Spec:
-    return Binary(folder / values["binary"], **details)
+    return Binary(_below(folder, values["binary"]), **details)
 
 
 _SPEC_MAKERS = {

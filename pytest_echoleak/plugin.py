@@ -16,7 +16,7 @@ from pytest_echoleak.errors import SettingError
 from pytest_echoleak.fixtures import RECORDED, RUN_SETTINGS
 from pytest_echoleak.options import default_of, resolve_options
 from pytest_echoleak.recording import Recorded, RunSettings
-from pytest_echoleak.settings import ALL_SETTINGS, MARKER_SETTINGS, Setting
+from pytest_echoleak.settings import ALL_SETTINGS, MARKER_SETTINGS, SERVICE_SETTINGS, Setting
 
 if TYPE_CHECKING:
     from _pytest.terminal import TerminalReporter
@@ -46,13 +46,15 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", _marker_line())
     try:
         settings = _run_settings(config)
-        resolve_options(*settings.check_layers())
+        _refuse_bad_settings(settings)
     except SettingError as error:
         raise pytest.UsageError(f"pytest-echoleak: {error}") from None
     config.stash[RUN_SETTINGS] = settings
     config.stash[RECORDED] = Recorded()
     config.pluginmanager.register(fixtures, "echoleak-fixtures")
-    if not hasattr(config, "workerinput"):
+    if hasattr(config, "workerinput"):
+        config.pluginmanager.register(_Worker(), "echoleak-worker")
+    else:
         config.pluginmanager.register(_Controller(config), "echoleak-controller")
 
 
@@ -66,12 +68,10 @@ def pytest_report_header(config: pytest.Config) -> str | None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Refuse markers that make no sense before any test runs."""
+    """Refuse markers that make no sense before any test runs (but see _Worker)."""
     for item in items:
-        try:
-            fixtures.options_of(item)
-        except SettingError as error:
-            raise pytest.UsageError(f"{item.nodeid}: {error}") from None
+        if not hasattr(item.config, "workerinput"):
+            _refuse_bad_marker(item)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -88,6 +88,17 @@ def pytest_runtest_makereport(
         report.__dict__[_REPORT_ATTRIBUTE] = recorded.to_plain()
         del item.stash[RECORDED]
     return report
+
+
+class _Worker:
+    """Refuses markers test by test: xdist takes an error in a worker's collection for a crash."""
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        try:
+            _refuse_bad_marker(item)
+        except pytest.UsageError as error:
+            pytest.fail(str(error), pytrace=False)
 
 
 class _Controller:
@@ -130,6 +141,15 @@ class _Controller:
                 terminalreporter.line(line.text, **line.markup)
 
 
+def _refuse_bad_marker(item: pytest.Item) -> None:
+    if item.get_closest_marker("echoleak") is None:
+        return
+    try:
+        fixtures.options_of(item)
+    except SettingError as error:
+        raise pytest.UsageError(f"{item.nodeid}: {error}") from None
+
+
 def _run_settings(config: pytest.Config) -> RunSettings:
     flags: dict[str, Any] = {}
     ini: dict[str, Any] = {}
@@ -142,6 +162,18 @@ def _run_settings(config: pytest.Config) -> RunSettings:
             ini[setting.name] = setting.read(value, setting.ini_name)
     ini_folder = config.rootpath if config.inipath is None else config.inipath.parent
     return RunSettings(flags, ini, ini_folder, config.invocation_params.dir)
+
+
+def _refuse_bad_settings(settings: RunSettings) -> None:
+    given = settings.merged()
+    resolve_options(*settings.check_layers())
+    if any(setting.name in given for setting in SERVICE_SETTINGS):
+        from pytest_echoleak.ini_spec import spec_from_settings
+
+        spec_from_settings(given, settings.ini_folder)
+    folder = settings.report_folder()
+    if folder is not None and folder.exists() and not folder.is_dir():
+        raise SettingError(f"report: must be a folder, and {folder} is a file")
 
 
 def _ini_value(config: pytest.Config, setting: Setting) -> object:

@@ -38,9 +38,9 @@ class RunSettings:
     def report_folder(self) -> Path | None:
         """Return the folder that results go to, None where none was asked for."""
         if "report" in self.flags:
-            return self.start_folder / self.flags["report"]
+            return self.start_folder / str(self.flags["report"])
         if "report" in self.ini:
-            return self.ini_folder / self.ini["report"]
+            return self.ini_folder / str(self.ini["report"])
         return None
 
 

@@ -41,11 +41,11 @@ def rooted(spec: Spec, root: Path) -> Spec:
     """Return `spec` with its relative paths taken from `root` instead of the working folder."""
     match spec:
         case GoSource():
-            spec = replace(spec, path=root / fspath(spec.path))
+            spec = replace(spec, path=_below(root, spec.path))
         case Dockerfile():
-            spec = replace(spec, context=root / fspath(spec.context))
+            spec = replace(spec, context=_below(root, spec.context))
         case Binary():
-            spec = replace(spec, path=root / fspath(spec.path))
+            spec = replace(spec, path=_below(root, spec.path))
         case Image() | Running():
             pass
     if isinstance(spec, Running) or not spec.files:
@@ -56,5 +56,9 @@ def rooted(spec: Spec, root: Path) -> Spec:
 def _rooted_file(entry: StrPath | tuple[StrPath, str], root: Path) -> StrPath | tuple[StrPath, str]:
     if isinstance(entry, tuple):
         source, place = entry
-        return root / fspath(source), place
-    return root / fspath(entry)
+        return _below(root, source), place
+    return _below(root, entry)
+
+
+def _below(root: Path, path: StrPath) -> Path:
+    return root / Path(fspath(path)).expanduser()

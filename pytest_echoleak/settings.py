@@ -22,7 +22,7 @@ class Setting:
     """One setting: what it is called, what it takes, and where it can be given.
 
     `name` is the keyword's spelling; the flag's and the ini key's are made from it. `accepted`
-    completes the sentence "must be ...".
+    completes the sentence "must be ...", and `why` gives the reason where it is not plain.
     """
 
     name: str
@@ -31,6 +31,7 @@ class Setting:
     help: str
     metavar: str = ""
     allows: Callable[[Any], bool] = _any
+    why: str = ""
     flag: bool = True
     marker: bool = False
 
@@ -54,7 +55,8 @@ class Setting:
         except (TypeError, ValueError, OverflowError):
             plain = None
         if plain is None or not self.allows(plain):
-            raise SettingError(f"{spelling}: must be {self.accepted}, not {value!r}")
+            reason = f": {self.why}" if self.why else ""
+            raise SettingError(f"{spelling}: must be {self.accepted}, not {value!r}{reason}")
         return plain
 
 
@@ -131,11 +133,11 @@ CHECK_SETTINGS = (
     Setting(
         "rounds",
         "int",
-        "a whole number, 3 or more: growth in two rounds is no repetition yet, one step may straddle"
-        " both",
+        "a whole number, 3 or more",
         "Rounds of equal size that the iterations are divided into",
         "N",
         _at_least(3),
+        "one step can straddle two rounds, so that growth in both is no repetition yet",
         marker=True,
     ),
     Setting(

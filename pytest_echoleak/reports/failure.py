@@ -24,8 +24,11 @@ _REQUEST_READERS = ("bufio", "context", "io", "mime", "net", "runtime", "strings
 def failure_text(report: LeakReport) -> str:
     """Return the message of a LeakError or an InconclusiveError; its first line stands alone."""
     lines = [sentence(report), ""]
-    for place, finding in enumerate(report.findings[:SHOWN_FINDINGS], start=1):
-        lines += _finding_lines(place, finding, report)
+    heads = [_head(finding, noun(report)) for finding in report.findings[:SHOWN_FINDINGS]]
+    width = max(map(len, heads), default=0)
+    for place, (head, finding) in enumerate(zip(heads, report.findings, strict=False), start=1):
+        lines.append(f"  {place}.  {head:<{width}}   {place_of(finding.location)}")
+        lines += _evidence_lines(finding, noun(report))
     hidden = report.findings[SHOWN_FINDINGS:]
     if hidden:
         lines.append(f"  and {units.whole(len(hidden), 'smaller finding')} more, all in the report")
@@ -50,10 +53,11 @@ def kept_whole_request(finding: Finding) -> bool:
     return read and package in _REQUEST_READERS
 
 
-def _finding_lines(place: int, finding: Finding, report: LeakReport) -> Iterator[str]:
-    one = noun(report)
-    head = f"{_rates(finding)} per {one}, {_evidence(finding)}"
-    yield f"  {place}.  {head:<50}  {place_of(finding.location)}"
+def _head(finding: Finding, one: str) -> str:
+    return f"{_rates(finding)} per {one}, {_evidence(finding)}"
+
+
+def _evidence_lines(finding: Finding, one: str) -> Iterator[str]:
     if kept_whole_request(finding):
         yield from _labelled("keeps", _kept_request_lines(finding, one))
     elif len(finding.stack) > 1:
@@ -131,8 +135,8 @@ def _what_to_change(report: LeakReport) -> list[str]:
             " capacity",
         ]
     advice.append(
-        "max_seconds= gives the check more time; --echoleak-… flags and echoleak_… ini keys do"
-        " the same for all"
+        "max_seconds= gives the check more time (all of these are arguments, marker keywords,"
+        " flags and ini keys)"
     )
     return list(_change_lines(advice))
 
@@ -165,7 +169,13 @@ def _fact(label: str, text: str) -> str:
 
 def _profiles(artifacts: Sequence[str]) -> str:
     names = {os.path.basename(artifact) for artifact in artifacts}
-    folder = os.path.dirname(artifacts[0])
+    folder = _short(os.path.dirname(artifacts[0]))
     if {_BEFORE, _AFTER} <= names:
         return f"{folder}/   go tool pprof -diff_base {_BEFORE} {_AFTER}"
     return f"{folder}/   {', '.join(sorted(names))}"
+
+
+def _short(folder: str) -> str:
+    """Return `folder` relative to the working folder where it lies in it, as one would type it."""
+    relative = os.path.relpath(folder)
+    return folder if relative.startswith(os.pardir) else relative

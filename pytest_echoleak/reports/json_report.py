@@ -11,14 +11,14 @@ A check:
   `round_iterations` the size of each; `seconds`: how long the whole check took.
 - `go_version`: as the service tells it, "" if it does not; `runtime`: docker, process or attached.
 - `findings`: see below; empty for a clean check.
-- `bounds`: what a pass excludes: a rate of `excluded_rate` leaking iterations per iteration or more,
-  at `confidence`; `detect` is the rate that was asked for, and `identical_requests` tells that every
+- `bounds`: what a pass excludes: `excluded_rate` leaking iterations per iteration, or more, at
+  `confidence`; `detect` is the rate that was asked for, and `identical_requests` tells that every
   request was the same. null where there is no such statement.
 - `artifacts`: files that were saved; `unused_allows`: suppressions that matched nothing in it.
 - `totals`: the growth of the whole process, by name.
 
 A finding, one leak each, the largest first:
-- `kind`: "heap" or "goroutine"; `function`, `file`, `line`: the nearest line of the user's own code;
+- `kind`: "heap" or "goroutine"; `function`, `file`, `line`: the nearest line of the user's own;
   `stack`: frames from the allocation to its callers, each with these three fields; `stacks`: how
   many stacks were folded into the finding.
 - `objects_per_iteration`, `bytes_per_iteration`, `goroutines_per_iteration`: rates;

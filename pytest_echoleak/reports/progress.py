@@ -39,7 +39,7 @@ def progress_text(progress: Progress, room: int) -> str:
         (share or phase, seconds),
     )
     for form in forms:
-        text = "  " + " · ".join(part for part in form if part)
+        text = "  " + ", ".join(part for part in form if part)
         if len(text) < room:
             return text
     return ""

@@ -63,10 +63,10 @@ def _clean(report: LeakReport) -> str:
     text = f"{name(report)} is clean: nothing stayed of {over}"
     if report.bounds is None:
         return text
-    identical = "identical requests, " if report.bounds.identical_requests else ""
+    identical = ", identical requests" if report.bounds.identical_requests else ""
     rate = units.one_in(report.bounds.excluded_rate)
     confidence = units.percent(report.bounds.confidence)
-    return f"{text}, so fewer than {rate} leaks ({identical}{confidence})"
+    return f"{text}, so fewer than {rate} leaks ({confidence}{identical})"
 
 
 def _inconclusive(report: LeakReport) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
@@ -23,7 +23,7 @@ _MARKUP: dict[VerdictName, dict[str, bool]] = {
     "clean": {"green": True},
 }
 _VERDICT_WIDTH = 12
-_SECONDS_WIDTH = 12
+_ROOMY_WIDTH = 60
 _LEAST_WIDTH = 40
 _SHOWN_PLACES = 3
 
@@ -68,10 +68,10 @@ def _rows(report: LeakReport, width: int) -> Iterator[Line]:
     if len(report.findings) > _SHOWN_PLACES:
         places.append(f"and {len(report.findings) - _SHOWN_PLACES} more")
     markup = _MARKUP[report.verdict]
-    head = f"  {report.verdict:<{_VERDICT_WIDTH}}"
-    head += f"{units.duration(report.seconds):>{_SECONDS_WIDTH - 2}}  "
-    indent = " " * len(head) if width >= 2 * len(head) + _LEAST_WIDTH // 2 else "    "
+    head = f"  {report.verdict:<{_VERDICT_WIDTH}}  "
+    indent = " " * len(head) if width >= _ROOMY_WIDTH else "    "
     text = _wrapped(sentence(report), width - 1, head, indent)
+    text[-1] += f"  [{units.duration(report.seconds)}]"
     yield from (Line(one, markup) for one in text)
     yield from (Line(indent + place) for place in places)
 
@@ -89,7 +89,7 @@ def _unused(use: AllowUse) -> str:
     )
 
 
-def _wrapped(text: str, width: int, head: str, indent: str) -> Iterable[str]:
+def _wrapped(text: str, width: int, head: str, indent: str) -> list[str]:
     return textwrap.wrap(
         text,
         max(width, _LEAST_WIDTH),
