@@ -275,8 +275,9 @@ def main(folder: str) -> None:
     try:
         line = _read_line(lifeline)
         if line is not None:
-            Supervision(Order(**json.loads(line)), lifeline).run()
-            _wait_for_end(lifeline)
+            order = Order(**json.loads(line))
+            Supervision(order, lifeline).run()
+            _wait_for_end(order.parent, lifeline)
     except Exception as error:
         report({"fault": f"{type(error).__name__}: {error}"})
         raise
@@ -297,9 +298,8 @@ def _read_line(lifeline: int) -> bytes | None:
     return line
 
 
-def _wait_for_end(lifeline: int) -> None:
+def _wait_for_end(parent: int, lifeline: int) -> None:
     """Keep the folder, and the log in it, for as long as pytest may want to read it."""
-    parent = os.getppid()
     while os.getppid() == parent:
         if select.select([lifeline], [], [], _WATCH_SECONDS)[0] and not os.read(lifeline, 64):
             return

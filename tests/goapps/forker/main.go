@@ -38,6 +38,12 @@ func main() {
 		signal.Ignore(syscall.SIGTERM, syscall.SIGINT)
 	case "fork":
 		fork()
+	case "pprof-on-loopback":
+		go http.ListenAndServe("127.0.0.1:6060", nil)
+	case "kill-itself":
+		syscall.Kill(os.Getpid(), syscall.SIGKILL)
+	case "port-lost":
+		log.Fatalf("listen tcp %s: bind: address already in use", os.Getenv("ADDR"))
 	}
 	serve()
 }
@@ -52,7 +58,7 @@ func serve() {
 	http.HandleFunc("/args", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, strings.Join(os.Args[1:], " ")) })
 	http.HandleFunc("/file", func(w http.ResponseWriter, r *http.Request) { http.ServeFile(w, r, r.URL.Query().Get("name")) })
 	http.HandleFunc("/write", write)
-	http.HandleFunc("/panic", func(http.ResponseWriter, *http.Request) { go func() { panic("round two") }() })
+	http.HandleFunc("/panic", func(http.ResponseWriter, *http.Request) { time.AfterFunc(50*time.Millisecond, func() { panic("round two") }) })
 	http.HandleFunc("/kill", func(http.ResponseWriter, *http.Request) { syscall.Kill(os.Getpid(), syscall.SIGKILL) })
 	log.Printf("listening on %s", os.Getenv("ADDR"))
 	log.Fatal(http.ListenAndServe(os.Getenv("ADDR"), nil))
