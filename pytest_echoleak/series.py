@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Literal, TypeAlias
 
 from pytest_echoleak.ownership import is_runtime_cache, made_by_measuring, without_runtime
 from pytest_echoleak.pprof.frames import Stack
@@ -14,7 +14,8 @@ from pytest_echoleak.snapshots.snapshot import Snapshot
 Kind: TypeAlias = Literal["heap", "goroutine"]
 
 
-class Held(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Held:
     """What a stack holds, or by how much that grew: objects (or goroutines), and bytes."""
 
     count: float
@@ -71,6 +72,24 @@ def make_series(rounds: Iterable[Round], idle: Round | None = None) -> Series:
         heap=_stack_growth(rounds, idle, "heap"),
         goroutines=_stack_growth(rounds, idle, "goroutine"),
         totals=_total_growth(rounds, idle),
+    )
+
+
+def allocated_by_load(rounds: Iterable[Round], idle: Round) -> float:
+    """Return how many objects the load made the service allocate, beyond what our reading does."""
+    rounds = tuple(rounds)
+    per_request = _allocated(idle) / max(_own_requests(idle, "heap"), 1)
+    return sum(_allocated(item) - per_request * _own_requests(item, "heap") for item in rounds)
+
+
+def _allocated(item: Round) -> int:
+    if item.after.memstats is not None:
+        return item.after.allocated_objects - item.before.allocated_objects
+    before = item.before.heap.sites
+    return sum(
+        usage.alloc_objects - (before[stack].alloc_objects if stack in before else 0)
+        for stack, usage in item.after.heap.sites.items()
+        if not made_by_measuring(stack)
     )
 
 
@@ -163,7 +182,7 @@ def _without_own(held: Held, own: Held, item: Round, idle: Round, kind: Kind) ->
         return Held(held.count - own.count * requests, held.bytes - own.bytes * requests)
     ticks = max(requests, item.seconds / max(idle.seconds, 1e-3))
     expected, left = own.count * ticks, held.count - own.count * ticks
-    # What the clock adds scatters: a remainder within three standard deviations is the clock's, too.
+    # What the clock adds scatters: within three standard deviations it is all the clock's.
     if left <= 3 * expected**0.5 + 2:
         return Held(min(0.0, left), min(0.0, held.bytes - own.bytes * ticks))
     return Held(left, held.bytes - own.bytes * ticks)

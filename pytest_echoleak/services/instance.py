@@ -46,6 +46,10 @@ class Instance(Protocol):
         """The user's own modules, as far as the build tells; empty where nothing does."""
 
     @property
+    def go_version(self) -> str:
+        """The toolchain that built it ("go1.26.8"); "" where nothing tells."""
+
+    @property
     def memory_limit_bytes(self) -> int | None:
         """The container's memory limit; None where there is none, or it is not known."""
 

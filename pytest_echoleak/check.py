@@ -1,0 +1,302 @@
+"""One leak check: warm up, measure rounds, and go on for as long as only that can decide."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pytest_echoleak.allowing import Allowance
+from pytest_echoleak.artifacts import save_profiles
+from pytest_echoleak.errors import ServiceError, WorkloadError
+from pytest_echoleak.expiry import expiring
+from pytest_echoleak.measurement import Clock, Measurement
+from pytest_echoleak.options import NO_EVENT_FACTOR, Options
+from pytest_echoleak.ownership import Ownership
+from pytest_echoleak.results import Finding, LeakReport, Progress, VerdictName
+from pytest_echoleak.series import Round, allocated_by_load, make_series
+from pytest_echoleak.service import EchoService
+from pytest_echoleak.services.attached import exclusive
+from pytest_echoleak.services.specs import describe
+from pytest_echoleak.tolerance import Allow
+from pytest_echoleak.verdict import STEADY_ROUNDS, Judgement, bounds, conclude, judge
+from pytest_echoleak.workload.driver import driving
+from pytest_echoleak.workload.workload import Call, Workload, WorkloadLike, to_workload
+
+_LONGEST_IDLE_SECONDS = 5.0
+# Growth beyond this ends the extension: what may be kept of a leak must fit into the service.
+_KEPT_LIMIT_BYTES = 256 << 20
+_KEPT_SHARE_OF_LIMIT = 4
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    verdict: VerdictName
+    judgement: Judgement
+    reason: str = ""
+
+
+def check_service(
+    service: EchoService,
+    workload: WorkloadLike,
+    options: Options,
+    allow: Sequence[Allow] = (),
+    *,
+    nodeid: str = "",
+    artifacts_dir: Path | None = None,
+    progress: Callable[[Progress], None] | None = None,
+) -> LeakReport:
+    """Check that `workload` leaves nothing in `service`, and report what was found.
+
+    Profiles of a check that is not clean are saved in `artifacts_dir`. Raises SettingError,
+    WorkloadError, ServiceError, SnapshotError: what is none of leak, clean and inconclusive.
+    """
+    chosen = to_workload(workload)
+    with (
+        exclusive(service.instance),
+        driving(chosen, lambda: service.base_url, options.concurrency) as driver,
+    ):
+        clock = Clock.start(options.max_seconds)
+        measurement = Measurement(service, driver, chosen.label, clock, progress)
+        check = _Check(service, chosen, options, allow, measurement, clock)
+        outcome = check.run()
+        seconds = clock.seconds
+    artifacts: tuple[str, ...] = ()
+    if outcome.verdict != "clean" and artifacts_dir is not None:
+        artifacts = save_profiles(artifacts_dir, measurement.first, measurement.last)
+    return check.report(outcome, nodeid, seconds, artifacts)
+
+
+class _Check:
+    """The course of one check. The verdict is verdict.py's; this decides how long to measure."""
+
+    def __init__(
+        self,
+        service: EchoService,
+        workload: Workload,
+        options: Options,
+        allow: Sequence[Allow],
+        measurement: Measurement,
+        clock: Clock,
+    ) -> None:
+        self._service = service
+        self._workload = workload
+        self._options = options
+        self._allowances = tuple(Allowance(one) for one in allow)
+        self._measurement = measurement
+        self._clock = clock
+        self._idle: Round | None = None
+
+    def run(self) -> _Outcome:
+        """Measure until there is a verdict."""
+        self._measurement.warm_up(self._options.warmup)
+        try:
+            self._first_rounds()
+        except ServiceError as error:
+            return self._leak_until(error)
+        self._refuse_silence()
+        outcome = self._until_verdict()
+        return self._unless_it_expires(outcome) if outcome.verdict == "leak" else outcome
+
+    def report(
+        self, outcome: _Outcome, nodeid: str, seconds: float, artifacts: tuple[str, ...]
+    ) -> LeakReport:
+        """Return the report of this check."""
+        judgement, instance = outcome.judgement, self._service.instance
+        rounds = tuple(item.iterations for item in self._measurement.rounds)
+        findings: tuple[Finding, ...] = ()
+        if outcome.verdict != "clean":
+            findings = judgement.steady
+        if outcome.verdict == "inconclusive":
+            findings += judgement.unclear
+        return LeakReport(
+            nodeid=nodeid,
+            workload=self._workload.label,
+            service=describe(self._service.spec),
+            verdict=outcome.verdict,
+            iterations=sum(rounds),
+            warmup=self._options.warmup,
+            round_iterations=rounds,
+            seconds=seconds,
+            go_version=instance.go_version,
+            runtime=instance.runtime,
+            findings=findings,
+            bounds=bounds(
+                judgement, sum(rounds), self._options.detect, identical=self._workload.identical
+            ),
+            reason=outcome.reason,
+            artifacts=artifacts,
+            unused_allows=judgement.unused_allows,
+            totals=self._totals(),
+        )
+
+    def _first_rounds(self) -> None:
+        options = self._options
+        share, more = divmod(options.measured_iterations, options.rounds)
+        for number in range(options.rounds):
+            self._measurement.round(share + (number < more))
+            if number + 1 >= STEADY_ROUNDS and self._kept_too_much():
+                return
+
+    def _until_verdict(self) -> _Outcome:
+        """Go on, in rounds that double the iterations, while only that can decide."""
+        while True:
+            judgement = self._judge()
+            verdict = conclude(judgement, exhausted=False)
+            wanted = self._next_round(judgement) if verdict is None else 0
+            if not wanted:
+                judgement = self._judge_with_long_idle()
+                verdict = conclude(judgement, exhausted=True)
+                assert verdict is not None, "an exhausted check has a verdict"
+                return _Outcome(verdict, judgement, self._reason(verdict, judgement))
+            try:
+                self._measurement.round(wanted)
+            except (ServiceError, WorkloadError) as error:
+                return self._leak_until(error)
+
+    def _next_round(self, judgement: Judgement) -> int:
+        """Return how many iterations to go on for, 0 where there is an end to it."""
+        done = self._iterations()
+        plateau = self._options.plateau
+        if not plateau or self._clock.over or self._kept_too_much():
+            return 0
+        if done < plateau:
+            return min(done, plateau - done)
+        # What is still unclear then is measured once more, for half as long again.
+        again = plateau + plateau // 2
+        return again - done if not judgement.steady and done < again else 0
+
+    def _judge(self) -> Judgement:
+        """Judge what was measured; where something grew, against what grows with no load."""
+        judgement = self._judge_series()
+        if self._idle is None and (judgement.steady or judgement.unclear):
+            return self._judge_with_long_idle()
+        return judgement
+
+    def _judge_with_long_idle(self) -> Judgement:
+        """Judge against an idle round about as long as the longest of load."""
+        judgement = self._judge_series()
+        longest = max(item.seconds for item in self._measurement.rounds)
+        wanted = min(longest, _LONGEST_IDLE_SECONDS)
+        grew = bool(judgement.steady or judgement.unclear)
+        if not grew or (self._idle is not None and self._idle.seconds >= wanted / 2):
+            return judgement
+        self._idle = self._measurement.idle(wanted)
+        return self._judge_series()
+
+    def _judge_series(self) -> Judgement:
+        options = self._options
+        return judge(
+            make_series(self._measurement.rounds, self._idle),
+            self._ownership(),
+            detect=options.detect,
+            tolerance=options.tolerance,
+            allowances=self._allowances,
+        )
+
+    def _leak_until(self, error: ServiceError | WorkloadError) -> _Outcome:
+        """Return a leak where the rounds before a failure show one; else raise the failure."""
+        if len(self._measurement.rounds) >= STEADY_ROUNDS:
+            judgement = self._judge_series()
+            if judgement.steady:
+                first_line = str(error).partition("\n")[0]
+                reason = f"the service gave up after {self._iterations():,} iterations: "
+                return _Outcome("leak", judgement, reason + first_line)
+        raise error
+
+    def _unless_it_expires(self, outcome: _Outcome) -> _Outcome:
+        """Wait for what may expire by itself, where nothing else makes it a leak."""
+        findings = outcome.judgement.steady
+        why = [expiring(finding) for finding in findings]
+        if not all(why):
+            return outcome
+        seconds = self._options.expiry
+        if seconds:
+            self._measurement.idle(seconds)
+        if self._gone():
+            return _Outcome("clean", outcome.judgement, f"what grew was gone {seconds:g} s later")
+        reason = (
+            f"what grew may expire by itself ({why[0]}), and was still there after {seconds:g} idle"
+            " seconds: wait for it with a larger expiry, give the service a shorter time-out in"
+            " this test, or accept it with Allow"
+        )
+        return _Outcome("inconclusive", outcome.judgement, reason)
+
+    def _gone(self) -> bool:
+        """Tell whether all growth since the first snapshot has gone."""
+        first, last = self._measurement.first, self._measurement.last
+        assert first is not None, "a check that has a verdict has snapshots"
+        assert last is not None, "a check that has a verdict has snapshots"
+        options = self._options
+        whole = make_series([Round(self._iterations(), first, last)], self._idle)
+        judgement = judge(
+            whole,
+            self._ownership(),
+            detect=options.detect,
+            tolerance=options.tolerance,
+            allowances=self._allowances,
+        )
+        return conclude(judgement, exhausted=True) == "clean"
+
+    def _refuse_silence(self) -> None:
+        """Raise WorkloadError where nothing was measured, or the service did nothing meanwhile."""
+        label, iterations = self._workload.label, self._iterations()
+        if not iterations:
+            raise WorkloadError(
+                f"{label}: not one measured iteration was done within max-seconds"
+                f" ({self._options.max_seconds:g} s): give the check more time"
+            )
+        if not isinstance(self._workload, Call):
+            return
+        self._idle = self._measurement.idle(0.1)
+        if allocated_by_load(self._measurement.rounds, self._idle) < iterations:
+            raise WorkloadError(
+                f"{label} ran {iterations:,} times, and {self._service.instance.name} did nothing"
+                f" meanwhile: does it send its requests to {self._service.base_url}?"
+            )
+
+    def _kept_too_much(self) -> bool:
+        first, last = self._measurement.first, self._measurement.last
+        if first is None or last is None:
+            return False
+        limit = self._service.instance.memory_limit_bytes
+        most = min(_KEPT_LIMIT_BYTES, limit // _KEPT_SHARE_OF_LIMIT if limit else math.inf)
+        return last.inuse_bytes - first.inuse_bytes > most
+
+    def _reason(self, verdict: VerdictName, judgement: Judgement) -> str:
+        if verdict == "leak" and self._kept_too_much():
+            return "the check ended early, before the service would run out of memory"
+        if verdict != "inconclusive":
+            return ""
+        options = self._options
+        needed = math.ceil(NO_EVENT_FACTOR / options.detect)
+        if judgement.too_short:
+            return (
+                f"{self._iterations():,} iterations cannot show a leak in one of"
+                f" {1 / options.detect:g}: that takes {needed:,} (iterations={needed}, or a larger"
+                " detect), and enough max-seconds"
+            )
+        return (
+            f"something grew, and within {self._iterations():,} iterations neither stopped nor"
+            f" repeated: go on further (plateau={2 * max(options.plateau, needed)}), give it more"
+            " max-seconds, or declare it with Allow(function=..., reason=..., at_most_objects=...)"
+        )
+
+    def _iterations(self) -> int:
+        return sum(item.iterations for item in self._measurement.rounds)
+
+    def _totals(self) -> dict[str, float]:
+        first, last = self._measurement.first, self._measurement.last
+        if first is None or last is None:
+            return {}
+        return {
+            "objects": last.inuse_objects - first.inuse_objects,
+            "bytes": last.inuse_bytes - first.inuse_bytes,
+            "goroutines": last.goroutines.count - first.goroutines.count,
+        }
+
+    def _ownership(self) -> Ownership:
+        last = self._measurement.last
+        stacks = tuple(last.heap.sites) if last is not None else ()
+        return Ownership(self._service.instance.modules, stacks)

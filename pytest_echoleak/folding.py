@@ -1,0 +1,133 @@
+"""One leak is one finding: stacks are folded by the nearest frame of the user's own code."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pytest_echoleak.allowing import Allowance
+from pytest_echoleak.ownership import Ownership
+from pytest_echoleak.pprof.frames import Frame, Stack
+from pytest_echoleak.series import Growth, Kind, Series
+
+_READ_REQUEST = "net/http.readRequest"
+_UNKNOWN = Frame("(unknown)", "", 0)
+
+
+@dataclass(frozen=True)
+class Fold:
+    """Stacks that grow at one place. `frame` is that place, `stack` the one that grew most.
+
+    `whole_process` marks growth that no single place accounts for: `growth` is the process's.
+    """
+
+    kind: Kind
+    frame: Frame
+    stack: Stack
+    stacks: int
+    growth: Growth
+    own: bool
+    exceeds: str = ""
+    whole_process: bool = False
+
+    @staticmethod
+    def of_process(growth: Growth) -> Fold:
+        """Return the fold of a growth of which no stack is known at all."""
+        return Fold("heap", _UNKNOWN, (), 0, growth, own=False, whole_process=True)
+
+    def note(self, exact: bool) -> str:
+        """Return what must be said beside the figures, "" where they say it all."""
+        if self.exceeds:
+            return self.exceeds
+        if self.whole_process and not exact:
+            return "figures from the process's totals; the place is the largest of the samples"
+        if self.whole_process:
+            return "no single place repeats: the growth is spread, and this is its largest part"
+        if self.frame.function == _READ_REQUEST:
+            return "whole requests are retained: something keeps *http.Request, or what it holds"
+        if not self.own:
+            return "no frame of the service's own code in the stack"
+        return ""
+
+
+@dataclass(frozen=True)
+class Folds:
+    """All places that changed. `exceeded`: those of an Allow whose limit is passed."""
+
+    open: tuple[Fold, ...]
+    exceeded: tuple[Fold, ...]
+    unused_allows: tuple[str, ...]
+
+
+def fold_series(
+    series: Series, ownership: Ownership, allowances: Sequence[Allowance] = ()
+) -> Folds:
+    """Fold the stacks of `series`; those that an allowance accepts are left out."""
+    kinds: tuple[Kind, ...] = ("heap", "goroutine")
+    matched: defaultdict[tuple[Allowance, Kind], dict[Stack, Growth]] = defaultdict(dict)
+    rest: dict[Kind, dict[Stack, Growth]] = {kind: {} for kind in kinds}
+    for kind in kinds:
+        for stack, growth in (series.heap if kind == "heap" else series.goroutines).items():
+            allowance = next((one for one in allowances if one.matches(stack)), None)
+            if allowance is None:
+                rest[kind][stack] = growth
+            else:
+                matched[allowance, kind][stack] = growth
+    exceeded = [
+        _fold(kind, stacks, ownership, exceeds=why)
+        for (allowance, kind), stacks in matched.items()
+        if (why := allowance.exceeded(kind, list(stacks.values())))
+    ]
+    used = {
+        allowance
+        for (allowance, _), stacks in matched.items()
+        if any(sum(growth.count) > 0 or sum(growth.bytes) > 0 for growth in stacks.values())
+    }
+    return Folds(
+        open=tuple(fold for kind in kinds for fold in _fold_kind(kind, rest[kind], ownership)),
+        exceeded=tuple(exceeded),
+        unused_allows=tuple(one.allow.function for one in allowances if one not in used),
+    )
+
+
+def _fold_kind(kind: Kind, stacks: dict[Stack, Growth], ownership: Ownership) -> list[Fold]:
+    groups: defaultdict[Frame, dict[Stack, Growth]] = defaultdict(dict)
+    for stack, growth in stacks.items():
+        groups[_key(kind, stack, ownership)][stack] = growth
+    return [_fold(kind, group, ownership) for group in groups.values()]
+
+
+def _fold(kind: Kind, stacks: dict[Stack, Growth], ownership: Ownership, exceeds: str = "") -> Fold:
+    largest = max(stacks, key=lambda s: (sum(stacks[s].bytes), sum(stacks[s].count), s))
+    growths = list(stacks.values())
+    growth = Growth(
+        tuple(map(sum, zip(*(one.count for one in growths), strict=True))),
+        tuple(map(sum, zip(*(one.bytes for one in growths), strict=True))),
+    )
+    grown = sum(sum(one.count) > 0 or sum(one.bytes) > 0 for one in growths)
+    own = ownership.own_frame(largest) is not None
+    return Fold(kind, _place(largest, ownership), largest, grown, growth, own, exceeds)
+
+
+def _key(kind: Kind, stack: Stack, ownership: Ownership) -> Frame:
+    """Return what stacks that belong together share: a line of the user's, else a function."""
+    place = _place(stack, ownership)
+    if kind == "goroutine" and stack and ownership.is_own(stack[-1]):
+        return stack[-1]._replace(line=0)
+    if kind == "heap" and ownership.is_own(place):
+        return place
+    return Frame(place.function, "", 0)
+
+
+def _place(stack: Stack, ownership: Ownership) -> Frame:
+    """Return the frame that answers for a stack.
+
+    Where none is the user's own: net/http reading a request, whose parts are kept or dropped
+    together; else the outermost frame, which for a goroutine is its entry function.
+    """
+    own = ownership.own_frame(stack)
+    if own is not None:
+        return own
+    reading = next((frame for frame in stack if frame.function == _READ_REQUEST), None)
+    return reading or (stack[-1] if stack else _UNKNOWN)

@@ -1,0 +1,149 @@
+"""One measurement: load in rounds, a settled snapshot after each, and what went wrong between."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NoReturn
+
+from pytest_echoleak.errors import ServiceError, SnapshotError, WorkloadError
+from pytest_echoleak.results import Progress
+from pytest_echoleak.series import Round
+from pytest_echoleak.service import EchoService
+from pytest_echoleak.snapshots.snapshot import Snapshot
+from pytest_echoleak.text import with_log
+from pytest_echoleak.workload.driver import Driver
+
+_BATCH_SECONDS = 0.25
+_LARGEST_BATCH = 1_000
+
+
+@dataclass(frozen=True)
+class Clock:
+    """The time limit of a check, and when it began. Monotonic seconds."""
+
+    began: float
+    limit_seconds: float
+
+    @staticmethod
+    def start(limit_seconds: float) -> Clock:
+        """Return a clock that starts now."""
+        return Clock(time.monotonic(), limit_seconds)
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since the check began."""
+        return time.monotonic() - self.began
+
+    @property
+    def over(self) -> bool:
+        """Whether the time is up."""
+        return self.seconds >= self.limit_seconds
+
+
+class Measurement:
+    """Drives one service and snapshots it. Keeps the rounds; decides nothing."""
+
+    def __init__(
+        self,
+        service: EchoService,
+        driver: Driver,
+        label: str,
+        clock: Clock,
+        progress: Callable[[Progress], None] | None,
+    ) -> None:
+        self._service = service
+        self._driver = driver
+        self._label = label
+        self._clock = clock
+        self._progress = progress
+        self._identity = service.instance.identity()
+        self._batch = 10
+        self.rounds: list[Round] = []
+        self.first: Snapshot | None = None
+        self.last: Snapshot | None = None
+
+    def warm_up(self, iterations: int) -> None:
+        """Run iterations that are not measured, then take the first snapshot."""
+        self._drive(iterations, "warm-up")
+        self.first = self.last = self._snapshot(None)
+
+    def round(self, iterations: int) -> int:
+        """Run one round and snapshot it; return its iterations, fewer where the time is up."""
+        assert self.last is not None, "warm_up comes first"
+        before = self.last
+        done = self._drive(iterations, f"round {len(self.rounds) + 1}")
+        self.last = self._snapshot(before)
+        if done:
+            self.rounds.append(Round(done, before, self.last))
+        return done
+
+    def idle(self, seconds: float) -> Round:
+        """Take the same snapshots with no load in between, for `seconds`."""
+        assert self.last is not None, "warm_up comes first"
+        before = self.last
+        self._report("idle", 0, 0)
+        time.sleep(seconds)
+        self.last = self._snapshot(before)
+        return Round(0, before, self.last)
+
+    def _drive(self, iterations: int, phase: str) -> int:
+        done = 0
+        while done < iterations and not (self._clock.over and self.first is not None):
+            count = min(self._batch, iterations - done)
+            began = time.monotonic()
+            try:
+                self._driver.run(self._service.take_numbers(count), count)
+            except WorkloadError as error:
+                self._driver.rest()
+                self._explain(error, phase)
+            self._adapt(count, time.monotonic() - began)
+            done += count
+            self._report(phase, done, iterations)
+        self._driver.rest()
+        return done
+
+    def _snapshot(self, previous: Snapshot | None) -> Snapshot:
+        self._service.close_sessions_connections()
+        snapshot = self._service.source.take(previous)
+        if snapshot.identity != self._identity:
+            text = (
+                f"{self._service.instance.name} was restarted in the middle of the check of"
+                f" {self._label}: what it held before is gone, so the check says nothing about"
+                " leaks. Find out what ended it."
+            )
+            raise SnapshotError(with_log(text, self._service.logs()))
+        return snapshot
+
+    def _adapt(self, count: int, seconds: float) -> None:
+        """Choose batches that last a moment: for the progress line, and for the time limit."""
+        if seconds < _BATCH_SECONDS / 2:
+            self._batch = min(count * 2, _LARGEST_BATCH)
+        elif seconds > _BATCH_SECONDS * 2:
+            self._batch = max(count // 2, 1)
+
+    def _explain(self, error: WorkloadError, phase: str) -> NoReturn:
+        """Say whether the service is still there, in which phase it happened, and what it printed.
+
+        A service needs a moment to die: its last connection ends before its process does.
+        """
+        instance = self._service.instance
+        limit = time.monotonic() + 1.0
+        while (ending := instance.ending()) is None and time.monotonic() < limit:
+            time.sleep(0.05)
+            if "failed" not in str(error):
+                break
+        log = self._service.logs()
+        if ending is not None:
+            text = (
+                f"{instance.name} ended ({ending}) during {phase} of the check of {self._label}:"
+                f" {error}"
+            )
+            raise ServiceError(with_log(text, log)) from error
+        text = f"{self._label} on {instance.name}, {phase}, {error}"
+        raise WorkloadError(with_log(text, log)) from error.__cause__
+
+    def _report(self, phase: str, done: int, total: int) -> None:
+        if self._progress is not None:
+            self._progress(Progress(self._label, phase, done, total, self._clock.seconds))

@@ -1,0 +1,298 @@
+"""The verdict: series of growth per stack in, findings and a decision out. No I/O, no clock.
+
+The rule, for each place in the user's code (stacks folded by their nearest own frame), for each
+goroutine entry, and for the process as a whole:
+
+- *Excluded*: from some round on, so little grew that a leak in `detect` of the iterations would
+  have shown, with 99.9 % confidence. If leaking iterations come at random at the rate d, they are
+  Poisson(d n) in n iterations, and P(X <= c) <= exp(-dn) (e d n / c)^c (Chernoff's bound): for
+  c = 0 that asks for 6.9 / d iterations, and for more, the more objects happened to stay.
+  A healthy service is never quite still; but what fills, fills up, and a leak goes on.
+- *Steady*: it grew in each of the last three rounds, in none at less than half of its mean rate.
+  Where only bytes grow (a slice that doubles, a buffer replaced by a larger one) bytes are judged,
+  over rounds that double in length, since such growth comes in steps.
+- Else it is *unclear*, and only more iterations can tell.
+
+Steady growth of heap is called a leak once it went on for `plateau` iterations: a cache that fills
+looks the same until it is full. Hundreds of goroutines, one by one, are no cache: they end the
+check at once.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import Literal
+
+from pytest_echoleak.allowing import Allowance
+from pytest_echoleak.folding import Fold, fold_series
+from pytest_echoleak.options import NO_EVENT_FACTOR
+from pytest_echoleak.ownership import Ownership
+from pytest_echoleak.results import Bounds, Evidence, Finding
+from pytest_echoleak.series import Growth, Kind, Series
+from pytest_echoleak.tolerance import Tolerance
+
+STEADY_ROUNDS = 3
+_STEADY_SHARE = 0.5
+_SURE_GOROUTINES = 200
+_SMALLEST_OBJECT_BYTES = 16
+# A healthy net/http service fills caches of its own for thousands of requests, up to 0.06 objects
+# each, spread over many stacks: totals see nothing smaller. From MemStats also: 10 objects in 300.
+_TOTALS_FLOOR_OBJECTS = 0.1
+_TOTALS_FLOOR_BYTES = 32.0
+
+
+class Trend(Enum):
+    """What a growth does: see the module's docstring."""
+
+    EXCLUDED = "excluded"
+    STEADY = "steady"
+    UNCLEAR = "unclear"
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What the series measured so far say.
+
+    - `steady`: findings that grew steadily; `unclear`: those that only more iterations can judge.
+    - `certain`: the steady ones need no more iterations to be called leaks.
+    - `too_short`: whatever grew or not, so few iterations cannot show a leak as rare as `detect`.
+    - `untouched`: nothing at all stayed. `exact`: every allocation was recorded.
+    """
+
+    steady: tuple[Finding, ...]
+    unclear: tuple[Finding, ...]
+    certain: bool
+    too_short: bool
+    untouched: bool
+    exact: bool
+    unused_allows: tuple[str, ...]
+
+
+def judge(
+    series: Series,
+    ownership: Ownership,
+    *,
+    detect: float,
+    tolerance: Tolerance,
+    allowances: Sequence[Allowance] = (),
+) -> Judgement:
+    """Return what `series` say, with what `tolerance` and `allowances` accept left out."""
+    folds = fold_series(series, ownership, allowances)
+    judged = [fold for fold in folds.open if series.exact or fold.kind == "goroutine"]
+    trends = [(fold, trend(fold.growth, series.iterations, detect)) for fold in judged]
+    growing = _beyond_tolerance(trends, series, tolerance)
+    exceeded = [fold for fold in folds.exceeded if sum(fold.growth.count + fold.growth.bytes) > 0]
+    heap_grows = any(fold.kind == "heap" for fold, _ in growing)
+    steady = [fold for fold, found in growing if found is Trend.STEADY] + exceeded
+    unclear = [fold for fold, found in growing if found is Trend.UNCLEAR]
+    if not heap_grows and not exceeded:
+        total = _judge_totals(series, folds.open, detect, tolerance)
+        steady += [total[0]] if total and total[1] is Trend.STEADY else []
+        unclear += [total[0]] if total and total[1] is Trend.UNCLEAR else []
+    return Judgement(
+        steady=_findings(steady, series, ownership),
+        unclear=_findings(unclear, series, ownership),
+        certain=bool(exceeded) or any(map(_sure, steady)),
+        too_short=sum(series.iterations) * detect < NO_EVENT_FACTOR,
+        untouched=not any(any(max(v, 0) for v in fold.growth.count) for fold in folds.open),
+        exact=series.exact,
+        unused_allows=folds.unused_allows,
+    )
+
+
+def conclude(
+    judgement: Judgement, *, exhausted: bool
+) -> Literal["leak", "clean", "inconclusive"] | None:
+    """Return the verdict, None where more iterations must tell.
+
+    `exhausted`: no more iterations are to be had, because of a limit of the user's or of ours.
+    """
+    if judgement.certain:
+        return "leak"
+    if not (judgement.steady or judgement.unclear or judgement.too_short):
+        return "clean"
+    if not exhausted:
+        return None
+    return "leak" if judgement.steady else "inconclusive"
+
+
+def bounds(judgement: Judgement, iterations: int, detect: float, *, identical: bool) -> Bounds:
+    """Return what so many iterations exclude: the rate of leaking ones, at 99.9 %.
+
+    Where nothing at all stayed that is 6.9 / n; where something did and stopped, `detect`. Totals
+    without sites see nothing below their own noise.
+    """
+    rate = NO_EVENT_FACTOR / iterations if judgement.untouched else detect
+    floor = 0.0 if judgement.exact else _TOTALS_FLOOR_OBJECTS
+    return Bounds(max(rate, floor), detect, identical_requests=identical)
+
+
+def trend(growth: Growth, iterations: Sequence[int], detect: float) -> Trend:
+    """Return what `growth` does over rounds of so many `iterations`."""
+    if _steady(growth.count, iterations):
+        return _unless_excluded(growth, iterations, detect, Trend.STEADY)
+    if _only_bytes(growth) and _steady(growth.bytes, iterations):
+        return _unless_excluded(growth, iterations, detect, Trend.STEADY)
+    return _unless_excluded(growth, iterations, detect, Trend.UNCLEAR)
+
+
+def excluded(count: float, iterations: int, detect: float) -> bool:
+    """Tell whether `count` events in `iterations` exclude a rate of `detect`, at 99.9 %."""
+    expected = detect * iterations
+    if count <= 0:
+        return expected >= NO_EVENT_FACTOR
+    if count >= expected:
+        return False
+    return expected - count * (1 + math.log(expected / count)) >= NO_EVENT_FACTOR
+
+
+def _unless_excluded(
+    growth: Growth, iterations: Sequence[int], detect: float, otherwise: Trend
+) -> Trend:
+    """Return EXCLUDED where some last rounds together exclude a leak, else `otherwise`.
+
+    Where nothing grew in any round at all, the number of iterations is not this growth's matter.
+    """
+    if max(growth.count, default=0) <= 0 and max(growth.bytes, default=0) <= 0:
+        return Trend.EXCLUDED
+    total = sum(iterations)
+    count = size_bytes = 0.0
+    seen = 0
+    for place in range(len(iterations) - 1, -1, -1):
+        count += growth.count[place]
+        size_bytes += growth.bytes[place]
+        seen += iterations[place]
+        # Growth in bytes alone comes in steps, each longer than the last: silence must be as long.
+        if _only_bytes(growth) and 2 * seen < total:
+            continue
+        still = size_bytes < detect * seen * _SMALLEST_OBJECT_BYTES or count > 0
+        if still and excluded(max(count, 0), seen, detect):
+            return Trend.EXCLUDED
+    return otherwise
+
+
+def _steady(values: Sequence[float], iterations: Sequence[int]) -> bool:
+    if len(values) < STEADY_ROUNDS or sum(values) <= 0:
+        return False
+    mean = sum(values) / sum(iterations)
+    last = list(zip(values, iterations, strict=True))[-STEADY_ROUNDS:]
+    return all(value > 0 and value / n >= _STEADY_SHARE * mean for value, n in last)
+
+
+def _only_bytes(growth: Growth) -> bool:
+    return sum(growth.count) <= 0 < sum(growth.bytes)
+
+
+def _sure(fold: Fold) -> bool:
+    return fold.kind == "goroutine" and sum(fold.growth.count) >= _SURE_GOROUTINES
+
+
+def _beyond_tolerance(
+    trends: Sequence[tuple[Fold, Trend]], series: Series, tolerance: Tolerance
+) -> list[tuple[Fold, Trend]]:
+    """Return what is not excluded, without the kinds that the tolerance accepts as a whole."""
+    growing = [(fold, found) for fold, found in trends if found is not Trend.EXCLUDED]
+    kinds: tuple[Kind, ...] = ("heap", "goroutine")
+    accepted = {
+        kind
+        for kind in kinds
+        if tolerates(
+            tolerance,
+            kind,
+            count=sum(sum(fold.growth.count) for fold, _ in growing if fold.kind == kind),
+            size_bytes=sum(sum(fold.growth.bytes) for fold, _ in growing if fold.kind == kind),
+            iterations=sum(series.iterations),
+        )
+    }
+    return [(fold, found) for fold, found in growing if fold.kind not in accepted]
+
+
+def tolerates(
+    tolerance: Tolerance, kind: Kind, *, count: float, size_bytes: float, iterations: int
+) -> bool:
+    """Tell whether growth by `count` (objects or goroutines) and `size_bytes` is accepted.
+
+    Of the limits that concern the kind, at least one is set and all that are set hold.
+    """
+    limits: list[tuple[float | None, float]]
+    if kind == "goroutine":
+        limits = [
+            (tolerance.goroutines_per_iteration, count / iterations),
+            (tolerance.goroutines, count),
+        ]
+    else:
+        limits = [
+            (tolerance.bytes_per_iteration, size_bytes / iterations),
+            (tolerance.objects_per_iteration, count / iterations),
+            (tolerance.bytes, size_bytes),
+        ]
+    chosen = [(limit, value) for limit, value in limits if limit is not None]
+    return bool(chosen) and all(value <= limit for limit, value in chosen)
+
+
+def _judge_totals(
+    series: Series,
+    folds: Sequence[Fold],
+    detect: float,
+    tolerance: Tolerance,
+) -> tuple[Fold, Trend] | None:
+    """Judge the process as a whole, for what no single place shows; its face is what grew most."""
+    iterations = sum(series.iterations)
+    growth = _sum_growth([fold for fold in folds if fold.kind == "heap"], series)
+    count, size_bytes = sum(growth.count), sum(growth.bytes)
+    small = (
+        count < _TOTALS_FLOOR_OBJECTS * iterations and size_bytes < _TOTALS_FLOOR_BYTES * iterations
+    )
+    if small or tolerates(
+        tolerance, "heap", count=count, size_bytes=size_bytes, iterations=iterations
+    ):
+        return None
+    floor = max(detect, _TOTALS_FLOOR_OBJECTS)
+    found = trend(growth, series.iterations, floor)
+    if found is Trend.EXCLUDED:
+        return None
+    heap = [fold for fold in folds if fold.kind == "heap" and sum(fold.growth.bytes) > 0]
+    largest = max(heap, key=lambda fold: sum(fold.growth.bytes), default=None)
+    if largest is None:
+        return Fold.of_process(growth), found
+    return replace(largest, growth=growth, whole_process=True), found
+
+
+def _sum_growth(folds: Sequence[Fold], series: Series) -> Growth:
+    if not series.exact:
+        return series.totals
+    rounds = range(len(series.iterations))
+    return Growth(
+        tuple(sum(fold.growth.count[k] for fold in folds) for k in rounds),
+        tuple(sum(fold.growth.bytes[k] for fold in folds) for k in rounds),
+    )
+
+
+def _findings(folds: Sequence[Fold], series: Series, ownership: Ownership) -> tuple[Finding, ...]:
+    found = [_finding(fold, series, ownership) for fold in folds]
+    return tuple(sorted(found, key=lambda f: (-f.bytes - 2048 * f.goroutines, f.location.file)))
+
+
+def _finding(fold: Fold, series: Series, ownership: Ownership) -> Finding:
+    iterations = sum(series.iterations)
+    heap = fold.kind == "heap"
+    count, size_bytes = sum(fold.growth.count), sum(fold.growth.bytes)
+    exact = series.exact or not heap
+    evidence: Evidence = "exact" if exact else "sampled"
+    return Finding(
+        kind=fold.kind,
+        location=ownership.location(fold.frame),
+        stack=ownership.locations(fold.stack),
+        stacks=fold.stacks,
+        objects_per_iteration=count / iterations if heap else 0.0,
+        bytes_per_iteration=size_bytes / iterations if heap else 0.0,
+        goroutines_per_iteration=0.0 if heap else count / iterations,
+        objects=round(count) if heap else 0,
+        bytes=round(size_bytes) if heap else 0,
+        goroutines=0 if heap else round(count),
+        evidence=evidence,
+        note=fold.note(series.exact),
+    )
