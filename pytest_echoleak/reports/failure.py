@@ -16,9 +16,8 @@ _SHOWN_FRAMES = 4
 _LABEL_WIDTH = 10
 _BEFORE, _AFTER = "before.heap.pb.gz", "after.heap.pb.gz"
 
-# Packages of Go's own that a request is read by: where the nearest frame is one of these, no line
-# of the application is on the stack.
-_REQUEST_READERS = ("bufio", "context", "io", "mime", "net", "runtime", "strings")
+# The place that answers for what net/http allocated while it read a request (folding.py).
+_READ_REQUEST = "net/http.readRequest"
 
 
 def failure_text(report: LeakReport) -> str:
@@ -48,9 +47,7 @@ def place_of(location: Location) -> str:
 
 def kept_whole_request(finding: Finding) -> bool:
     """Tell whether this is a request that is kept: read by net/http, no application frame on it."""
-    read = any(frame.function.endswith("http.readRequest") for frame in finding.stack)
-    package = finding.location.function.partition(".")[0].partition("/")[0]
-    return read and package in _REQUEST_READERS
+    return finding.location.function == _READ_REQUEST
 
 
 def _head(finding: Finding, one: str) -> str:
@@ -60,8 +57,10 @@ def _head(finding: Finding, one: str) -> str:
 def _evidence_lines(finding: Finding, one: str) -> Iterator[str]:
     if kept_whole_request(finding):
         yield from _labelled("keeps", _kept_request_lines(finding, one))
-    elif len(finding.stack) > 1:
-        yield from _labelled("stack", _frames(finding))
+    else:
+        yield from _labelled("through", _frames_below(finding))
+    if finding.stacks > 1:
+        yield from _labelled("with", [f"{units.whole(finding.stacks - 1, 'more stack')} there"])
     if finding.note:
         yield from _labelled("note", [printable_line(finding.note)])
     if finding.held_by:
@@ -100,12 +99,14 @@ def _kept_request_lines(finding: Finding, one: str) -> list[str]:
     ]
 
 
-def _frames(finding: Finding) -> list[str]:
-    frames = [frame for frame in finding.stack if frame != finding.location]
-    shown = [f"{place_of(frame)}" for frame in frames[:_SHOWN_FRAMES]]
-    others = finding.stacks - 1
-    if others > 0 and shown:
-        shown[-1] += f"   (and {units.whole(others, 'more stack')} with it)"
+def _frames_below(finding: Finding) -> list[str]:
+    """Return what the user's line called, from the allocation (or where a goroutine stands) up."""
+    if finding.location not in finding.stack:
+        return [place_of(frame) for frame in finding.stack[:_SHOWN_FRAMES]]
+    below = finding.stack[: finding.stack.index(finding.location)]
+    shown = [place_of(frame) for frame in below[:_SHOWN_FRAMES]]
+    if len(below) > _SHOWN_FRAMES:
+        shown[-1] += f"  (and {units.whole(len(below) - _SHOWN_FRAMES, 'frame')} up to it)"
     return shown
 
 

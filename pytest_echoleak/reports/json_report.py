@@ -14,7 +14,8 @@ A check:
 - `bounds`: what a pass excludes: `excluded_rate` leaking iterations per iteration, or more, at
   `confidence`; `detect` is the rate that was asked for, and `identical_requests` tells that every
   request was the same. null where there is no such statement.
-- `artifacts`: files that were saved; `unused_allows`: suppressions that matched nothing in it.
+- `artifacts`: files that were saved, relative to the folder of echoleak.json.
+- `unused_allows`: suppressions that matched nothing in it.
 - `totals`: the growth of the whole process, by name.
 
 A finding, one leak each, the largest first:
@@ -71,7 +72,8 @@ def write_report(folder: Path, checks: Sequence[Mapping[str, Any]]) -> Path:
     """Write `checks` to `folder`/echoleak.json, all of it or nothing, and return its path."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / FILE_NAME
-    text = json.dumps({"schema": SCHEMA, "checks": list(checks)}, indent=1, allow_nan=False)
+    whole = {"schema": SCHEMA, "checks": [_with_near_artifacts(check, folder) for check in checks]}
+    text = json.dumps(whole, indent=1, allow_nan=False)
     handle, draft = tempfile.mkstemp(prefix=f".{FILE_NAME}.", dir=folder)
     try:
         with open(handle, "w", encoding="utf-8") as file:
@@ -82,6 +84,13 @@ def write_report(folder: Path, checks: Sequence[Mapping[str, Any]]) -> Path:
         os.unlink(draft)
         raise
     return path
+
+
+def _with_near_artifacts(check: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """Return `check` with artifacts below `folder` named relative to it: they travel together."""
+    root = f"{folder}{os.sep}"
+    near = [artifact.removeprefix(root) for artifact in check.get("artifacts", ())]
+    return {**check, "artifacts": near}
 
 
 def _finding(entry: Mapping[str, Any]) -> Finding:

@@ -1,0 +1,143 @@
+"""The text of a failure: what a developer reads first, and should need nothing beside."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from pytest_echoleak.reports.failure import failure_text
+from pytest_echoleak.results import Bounds, LeakReport, Location
+from tests.reports.made import AUDIT, HANDLER, READ_REQUEST, SERVE, goroutine, heap, leak, report
+
+
+def test_the_whole_text_of_a_leak(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / ".echoleak" / "test_get_user"
+    files = tuple(str(folder / f"{name}.heap.pb.gz") for name in ("before", "after"))
+    text = failure_text(leak(heap(stacks=3), goroutine(), artifacts=files))
+    assert text.splitlines() == [
+        "GET /users/42 leaks 1.000 object (64 B) and 1.000 goroutine per request,"
+        " over 1,000 requests",
+        "",
+        "  1.  64 B, 1.000 object per request, exact             "
+        "internal/handlers/user.go:42  handlers.(*User).Get",
+        "      with      2 more stacks there",
+        "  2.  1.000 goroutine per request, proven unreachable   "
+        "internal/handlers/audit.go:17  handlers.audit.func1",
+        "",
+        "  measured  1,000 in 5 rounds after 200 to warm up, 3.2 s",
+        "  service   GoSource(shop) (docker, go1.27.3)",
+        "  profiles  .echoleak/test_get_user/   go tool pprof -diff_base before.heap.pb.gz"
+        " after.heap.pb.gz",
+        "  again     pytest tests/test_users.py::test_get_user",
+    ]
+
+
+def test_holder_cause_and_fix_stand_where_they_are_known() -> None:
+    known = heap(
+        cause="unbounded-map",
+        fix="delete the entry when the request ends",
+        held_by=("main.sessions (package variable)", "map[int]*Session", "[]byte"),
+        retained_bytes=77_000,
+    )
+    lines = [line.strip() for line in failure_text(leak(known)).splitlines()]
+    assert "held by   main.sessions (package variable) -> map[int]*Session -> []byte" in lines
+    assert "retains   77 kB" in lines
+    assert "cause     unbounded-map" in lines
+    assert "fix       delete the entry when the request ends" in lines
+
+
+def test_what_is_not_known_takes_no_line() -> None:
+    text = failure_text(leak(artifacts=()))
+    for label in ("held by", "retains", "cause", "fix", "note", "profiles", "unused"):
+        assert f"  {label}  " not in text
+
+
+def test_of_many_findings_the_largest_are_shown_and_the_rest_counted() -> None:
+    text = failure_text(leak(*[heap()] * 7))
+    assert "  5.  64 B" in text
+    assert "  6.  64 B" not in text
+    assert "and 2 smaller findings more" in text
+    assert "and 1 smaller finding more" in failure_text(leak(*[heap()] * 6))
+
+
+def test_kept_whole_requests_are_said_to_be_that() -> None:
+    kept = heap(
+        location=READ_REQUEST,
+        stack=(READ_REQUEST, SERVE),
+        objects_per_iteration=9.0,
+        bytes_per_iteration=1040.0,
+    )
+    text = failure_text(leak(kept))
+    assert "whole requests" in text
+    assert "each request leaves 9.000 objects (1,040 B)" in text
+    assert "a heap dump" in text
+    assert "whole requests" not in failure_text(leak(heap(stack=(HANDLER, READ_REQUEST))))
+
+
+def test_what_the_users_line_called_is_shown_down_to_the_allocation() -> None:
+    grow = Location("bytes.growSlice", "bytes/buffer.go", 252)
+    assert "  through   bytes/buffer.go:252  bytes.growSlice" in failure_text(
+        leak(heap(stack=(grow, HANDLER, SERVE)))
+    )
+    assert "through" not in failure_text(leak(heap(stack=(HANDLER, SERVE))))
+    deep = failure_text(leak(heap(stack=(*[grow] * 9, HANDLER, SERVE))))
+    assert deep.count("bytes.growSlice") == 4
+    assert "(and 5 frames up to it)" in deep
+
+
+def test_the_place_is_one_that_terminals_and_editors_follow() -> None:
+    assert f"{AUDIT.file}:{AUDIT.line}" in failure_text(leak(goroutine())).split()
+
+
+def test_the_command_to_run_it_again_can_be_pasted() -> None:
+    text = failure_text(leak(nodeid="tests/test_a.py::test_x[a b]"))
+    assert "pytest 'tests/test_a.py::test_x[a b]'" in text
+    assert "again" not in failure_text(leak(nodeid=""))
+
+
+def test_profiles_elsewhere_keep_their_whole_path(tmp_path: Path) -> None:
+    text = failure_text(leak(artifacts=(f"{tmp_path}/goroutine.pb.gz",)))
+    assert f"  profiles  {tmp_path}{os.sep}   goroutine.pb.gz" in text
+
+
+def inconclusive(**changes: object) -> LeakReport:
+    return report(**{"verdict": "inconclusive", "reason": "too little evidence", **changes})
+
+
+def test_too_few_iterations_are_told_with_the_number_that_is_needed() -> None:
+    text = failure_text(
+        inconclusive(iterations=100, bounds=Bounds(excluded_rate=0.069, detect=0.01))
+    )
+    assert "iterations=691 or more would show a leak in 1 in 100 (detect=0.01)" in text
+    assert "detect=0.069 would accept what these 100 show" in text
+
+
+def test_growth_that_did_not_settle_is_shown_with_what_to_change() -> None:
+    text = failure_text(inconclusive(findings=(heap(),)))
+    assert text.startswith("GET /users/42 is inconclusive after 1,000 requests: too little")
+    assert "internal/handlers/user.go:42" in text
+    for setting in ("plateau=", "warmup=", "expiry=", "Allow(", "max_seconds="):
+        assert setting in text
+
+
+def test_unused_allows_are_told() -> None:
+    text = failure_text(leak(unused_allows=("main.cache*",)))
+    assert "unused    Allow for main.cache*: it matched nothing here" in text
+
+
+def test_text_from_the_service_cannot_harm_the_terminal() -> None:
+    evil = "\x1b]0;x\x07\u202e\n"
+    place = type(HANDLER)(f"main.{evil}", f"{evil}.go", 1)
+    text = failure_text(
+        leak(
+            heap(location=place, stack=(place, HANDLER), note=evil, fix=evil, held_by=(evil,)),
+            service=evil,
+            reason=evil,
+            workload=evil,
+            unused_allows=(evil,),
+        )
+    )
+    assert not {"\x1b", "\x07", "\u202e"} & set(text)
