@@ -168,9 +168,9 @@ class _Check:
         return again - done if not judgement.steady and done < again else 0
 
     def _judge(self) -> Judgement:
-        """Judge what was measured; where something grew, against what grows with no load."""
+        """Judge what was measured; where it grew steadily, against what grows with no load."""
         judgement = self._judge_series()
-        if self._idle is None and (judgement.steady or judgement.unclear):
+        if self._idle is None and judgement.steady:
             return self._judge_with_long_idle()
         return judgement
 

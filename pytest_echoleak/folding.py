@@ -12,6 +12,8 @@ from pytest_echoleak.pprof.frames import Frame, Stack
 from pytest_echoleak.series import Growth, Kind, Series
 
 _READ_REQUEST = "net/http.readRequest"
+# Calls readRequest, and makes the request's context: what both allocate lives and dies together.
+_SERVE_REQUEST = "net/http.(*conn).readRequest"
 _UNKNOWN = Frame("(unknown)", "", 0)
 
 
@@ -117,7 +119,8 @@ def _key(kind: Kind, stack: Stack, ownership: Ownership) -> Frame:
         return stack[-1]._replace(line=0)
     if kind == "heap" and ownership.is_own(place):
         return place
-    return Frame(place.function, "", 0)
+    function = _READ_REQUEST if place.function == _SERVE_REQUEST else place.function
+    return Frame(function, "", 0)
 
 
 def _place(stack: Stack, ownership: Ownership) -> Frame:
@@ -129,5 +132,8 @@ def _place(stack: Stack, ownership: Ownership) -> Frame:
     own = ownership.own_frame(stack)
     if own is not None:
         return own
-    reading = next((frame for frame in stack if frame.function == _READ_REQUEST), None)
-    return reading or (stack[-1] if stack else _UNKNOWN)
+    for function in (_READ_REQUEST, _SERVE_REQUEST):
+        for frame in stack:
+            if frame.function == function:
+                return frame
+    return stack[-1] if stack else _UNKNOWN

@@ -18,6 +18,8 @@ _PPROF_WRITER = "runtime/pprof."
 _PPROF_LABELS = ("Do", "SetGoroutineLabels", "WithLabels", "Labels", "ForLabels", "Label")
 # Grow with the peak number of goroutines, and never shrink: the runtime's own free lists.
 _RUNTIME_CACHES = frozenset({"runtime.malg", "runtime.acquireSudog", "runtime.allgadd"})
+# Names under which the runtime serves sync and internal/poll: they allocate sudogs, nothing else.
+_WAITING_PREFIXES = ("sync.runtime_", "internal/sync.runtime_", "internal/poll.runtime_")
 # fmt: off
 _STANDARD_LIBRARY = frozenset(
     {
@@ -57,6 +59,8 @@ def made_by_measuring(stack: Stack) -> bool:
 
 def is_runtime_cache(stack: Stack) -> bool:
     """Tell whether the allocation is one of the runtime's free lists, which only ever fill up."""
+    if stack and stack[0].function.startswith(_WAITING_PREFIXES):
+        return True
     return any(frame.function in _RUNTIME_CACHES for frame in stack)
 
 

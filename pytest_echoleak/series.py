@@ -159,6 +159,8 @@ def _heap_sites(snapshot: Snapshot) -> dict[Stack, Held]:
 def _goroutine_stacks(snapshot: Snapshot) -> dict[Stack, Held]:
     stacks: defaultdict[Stack, int] = defaultdict(int)
     for stack, count in snapshot.goroutines.stacks.items():
+        if not stack:  # one that was just starting or ending: it has no frame yet, or no more
+            continue
         stacks[without_runtime(stack)] += count
     return {stack: Held(count, 0) for stack, count in stacks.items()}
 
