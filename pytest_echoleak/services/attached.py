@@ -53,6 +53,11 @@ class AttachedInstance:
         return ()
 
     @property
+    def go_version(self) -> str:
+        """Empty: nothing tells."""
+        return ""
+
+    @property
     def memory_limit_bytes(self) -> int | None:
         """None: it is not known."""
         return None

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from pytest_echoleak.errors import ServiceError, SettingError
+from pytest_echoleak.services.binaryinfo import read_binary
 from pytest_echoleak.services.instance import Endpoints, Module, Runtime
 from pytest_echoleak.services.owner import process_started
 from pytest_echoleak.services.readiness import wait_until_ready
@@ -71,6 +72,7 @@ class ProcessInstance:
         self._spec = spec
         self._binary = binary.resolve()
         self._modules = modules
+        self._go_version = read_binary(self._binary).go_version
         self._ready_timeout_seconds = ready_timeout_seconds
         self._port = _ReservedPort()
         self._program: SupervisedProgram | None = None
@@ -90,6 +92,11 @@ class ProcessInstance:
     def modules(self) -> tuple[Module, ...]:
         """The user's own modules."""
         return self._modules
+
+    @property
+    def go_version(self) -> str:
+        """The toolchain that built it."""
+        return self._go_version
 
     @property
     def memory_limit_bytes(self) -> int | None:
