@@ -24,6 +24,11 @@ from pytest_echoleak.verdict import STEADY_ROUNDS, Judgement, bounds, conclude, 
 from pytest_echoleak.workload.driver import driving
 from pytest_echoleak.workload.workload import Call, Workload, WorkloadLike, to_workload
 
+# An extending round is so many times as long as all before it.
+_EXTENSION = 2
+# Long enough for what runs once a second, and for so many events of the slowest growth.
+_SHORTEST_IDLE_SECONDS = 1.1
+_IDLE_EVENTS = 20
 _LONGEST_IDLE_SECONDS = 5.0
 # Growth beyond this ends the extension: what may be kept of a leak must fit into the service.
 _KEPT_LIMIT_BYTES = 256 << 20
@@ -140,7 +145,7 @@ class _Check:
                 return
 
     def _until_verdict(self) -> _Outcome:
-        """Go on, in rounds that double the iterations, while only that can decide."""
+        """Go on, in rounds ever longer, while only that can decide."""
         while True:
             judgement = self._judge()
             verdict = conclude(judgement, exhausted=False)
@@ -162,7 +167,8 @@ class _Check:
         if not plateau or self._clock.over or self._kept_too_much():
             return 0
         if done < plateau:
-            return min(done, plateau - done)
+            left = plateau - done
+            return left if left < _EXTENSION * done * 1.5 else _EXTENSION * done
         # What is still unclear then is measured once more, for half as long again.
         again = plateau + plateau // 2
         return again - done if not judgement.steady and done < again else 0
@@ -175,15 +181,24 @@ class _Check:
         return judgement
 
     def _judge_with_long_idle(self) -> Judgement:
-        """Judge against an idle round about as long as the longest of load."""
+        """Judge against an idle round that is long enough for what was measured so far."""
         judgement = self._judge_series()
-        longest = max(item.seconds for item in self._measurement.rounds)
-        wanted = min(longest, _LONGEST_IDLE_SECONDS)
-        grew = bool(judgement.steady or judgement.unclear)
-        if not grew or (self._idle is not None and self._idle.seconds >= wanted / 2):
+        wanted = self._idle_seconds(judgement)
+        if not wanted or (self._idle is not None and self._idle.seconds >= wanted * 0.8):
             return judgement
         self._idle = self._measurement.idle(wanted)
         return self._judge_series()
+
+    def _idle_seconds(self, judgement: Judgement) -> float:
+        """Return how long to idle: until the slowest growth would show, if it were the clock's."""
+        findings = judgement.steady + judgement.unclear
+        if not findings:
+            return 0.0
+        rounds = self._measurement.rounds
+        seconds = sum(item.seconds for item in rounds)
+        slowest = min(max(finding.objects + finding.goroutines, 1) for finding in findings)
+        enough = max(seconds * _IDLE_EVENTS / slowest, _SHORTEST_IDLE_SECONDS)
+        return min(enough, max(item.seconds for item in rounds), _LONGEST_IDLE_SECONDS)
 
     def _judge_series(self) -> Judgement:
         options = self._options

@@ -32,7 +32,7 @@ class Options:
 
     iterations: int | None = None
     warmup: int = 200
-    rounds: int = 5
+    rounds: int = 3
     concurrency: int = 1
     detect: float = 0.01
     plateau: int = 10_000
@@ -42,10 +42,14 @@ class Options:
 
     @property
     def measured_iterations(self) -> int:
-        """Iterations of the first measurement: what the user asked for, or what `detect` needs."""
-        wanted = self.iterations or math.ceil(NO_EVENT_FACTOR / self.detect)
-        per_round = math.ceil(wanted / self.rounds)
-        return wanted if self.iterations else per_round * self.rounds
+        """Iterations of the first measurement: what the user asked for, or what `detect` needs.
+
+        Without a number of the user's, one round more than `detect` needs: what a service sets up
+        late, in the first round, is then no reason to go on.
+        """
+        if self.iterations is not None:
+            return self.iterations
+        return math.ceil(NO_EVENT_FACTOR / self.detect / (self.rounds - 1)) * self.rounds
 
 
 def resolve_options(*layers: Mapping[str, Any]) -> Options:

@@ -9,8 +9,9 @@ goroutine entry, and for the process as a whole:
   c = 0 that asks for 6.9 / d iterations, and for more, the more objects happened to stay.
   A healthy service is never quite still; but what fills, fills up, and a leak goes on.
 - *Steady*: it grew in each of the last three rounds, in none at less than half of its mean rate.
-  Where only bytes grow (a slice that doubles, a buffer replaced by a larger one) bytes are judged,
-  over rounds that double in length, since such growth comes in steps.
+  Where only bytes grow (a slice that doubles, a buffer replaced by a larger one) bytes are judged.
+  Such growth comes in steps, ever longer: the first rounds together count as one, and each of those
+  that extend the check is twice as long as all before it.
 - Else it is *unclear*, and only more iterations can tell.
 
 Steady growth of heap is called a leak once it went on for `plateau` iterations: a cache that fills
@@ -175,6 +176,21 @@ def _unless_excluded(
 
 
 def _steady(values: Sequence[float], iterations: Sequence[int]) -> bool:
+    return _steady_rounds(values, iterations) or _steady_rounds(*_first_as_one(values, iterations))
+
+
+def _first_as_one(
+    values: Sequence[float], iterations: Sequence[int]
+) -> tuple[list[float], list[int]]:
+    """Return the rounds with the first ones, all of (nearly) one length, added up."""
+    first = sum(1 for n in iterations if n <= iterations[0] + 1)
+    return (
+        [sum(values[:first]), *values[first:]],
+        [sum(iterations[:first]), *iterations[first:]],
+    )
+
+
+def _steady_rounds(values: Sequence[float], iterations: Sequence[int]) -> bool:
     if len(values) < STEADY_ROUNDS or sum(values) <= 0:
         return False
     mean = sum(values) / sum(iterations)
