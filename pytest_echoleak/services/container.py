@@ -20,11 +20,10 @@ from pytest_echoleak.services.instance import Endpoints, Module, Runtime
 from pytest_echoleak.services.labels import container_labels
 from pytest_echoleak.services.listeners import container_listeners, unreachable_reason
 from pytest_echoleak.services.readiness import wait_until_ready
-from pytest_echoleak.services.recipe import Recipe, prepare, program_modules
+from pytest_echoleak.services.recipe import Program, Recipe, ask_program, prepare
 from pytest_echoleak.services.settings import pprof_port, pprof_url, resolve_environment
 from pytest_echoleak.services.specs import Startable, describe
 from pytest_echoleak.services.sweep import sweep
-from pytest_echoleak.services.tree import folder_archive
 from pytest_echoleak.text import printable_line, with_log
 
 if TYPE_CHECKING:
@@ -87,7 +86,7 @@ class ContainerInstance:
         # A name of our own finds the container even where an interrupt hides its id from us.
         self._container = f"echoleak-{uuid.uuid4().hex[:16]}"
         self._create_answered = False
-        self._modules = recipe.modules or ()
+        self._program = recipe.program or Program()
         self._endpoints: Endpoints | None = None
         self._stopped = False
 
@@ -104,7 +103,12 @@ class ContainerInstance:
     @property
     def modules(self) -> tuple[Module, ...]:
         """The user's own modules."""
-        return self._modules
+        return self._program.modules
+
+    @property
+    def go_version(self) -> str:
+        """The toolchain that built it, "" where the program does not tell."""
+        return self._program.go_version
 
     @property
     def memory_limit_bytes(self) -> int | None:
@@ -120,9 +124,8 @@ class ContainerInstance:
             )
         self._create_answered = True
         self._join_our_network()
-        self._open_writable_folders()
-        if self._recipe.modules is None:
-            self._modules = program_modules(self._engine, self._container, self._recipe)
+        if self._recipe.program is None:
+            self._program = ask_program(self._engine, self._container, self._recipe)
         self._run("start")
 
     def endpoints(self) -> Endpoints:
@@ -258,17 +261,6 @@ class ContainerInstance:
         if network and self._spec.network not in {None, network}:
             with engine_errors(self._engine.host, f"join the network {network}"):
                 self._engine.client.api.connect_container_to_network(self._container, network)
-
-    def _open_writable_folders(self) -> None:
-        """Let whatever user the image has write to its writable folders, which are volumes."""
-        if self._recipe.is_ours:
-            return
-        for folder in self._spec.writable:
-            place = str(self._recipe.working_folder / folder)
-            with engine_errors(self._engine.host, f"make {place} writable"):
-                self._engine.client.api.put_archive(
-                    self._container, place, folder_archive(mode=0o777)
-                )
 
 
 def creation_arguments(spec: Startable, recipe: Recipe, reach: Reach) -> dict[str, Any]:

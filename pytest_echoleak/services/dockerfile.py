@@ -23,7 +23,7 @@ from pytest_echoleak.services.cache import locked
 from pytest_echoleak.services.engine import Engine, engine_errors
 from pytest_echoleak.services.gobuild import go_settings
 from pytest_echoleak.services.images import prune_images
-from pytest_echoleak.services.labels import IMAGE
+from pytest_echoleak.services.labels import IMAGE, STAGE
 from pytest_echoleak.services.specs import Dockerfile, describe
 from pytest_echoleak.text import last_lines
 
@@ -100,7 +100,7 @@ def _build_on_some_network(engine: Engine, order: _Order) -> _Outcome:
 
     A bridge often has no way to a proxy, a VPN or a name server that the machine itself reaches.
     """
-    build = _build_by_command if shutil.which("docker") else _build_by_sdk
+    build = _build_by_command if _docker_command() else _build_by_sdk
     if needs_host_network(order.arguments):
         return build(engine, order, "host")
     outcome = build(engine, order, "default")
@@ -109,18 +109,44 @@ def _build_on_some_network(engine: Engine, order: _Order) -> _Outcome:
     return outcome
 
 
+def with_stage_labels(dockerfile: str, tag: str) -> str:
+    """Return the Dockerfile with a label after each FROM.
+
+    The classic builder leaves an image of every stage behind, as its cache: labelled ones can be
+    told from the user's, and are pruned.
+    """
+    escape = "`" if re.match(r"(?i)\s*#\s*escape\s*=\s*`", dockerfile) else "\\"
+    labelled: list[str] = []
+    instruction = ""
+    for line in dockerfile.splitlines():
+        labelled.append(line)
+        is_comment = line.lstrip().startswith("#")
+        if is_comment or (instruction and not line.strip()):
+            continue
+        instruction += line.strip()
+        if instruction.endswith(escape):
+            continue
+        if re.match(r"(?i)FROM\s", instruction):
+            labelled.append(f"LABEL {STAGE}={tag}")
+        instruction = ""
+    return "\n".join(labelled) + "\n"
+
+
 def _build_by_command(engine: Engine, order: _Order, network: str) -> _Outcome:  # noqa: ARG001
     """Build by `docker build`, which finds the engine by the same rules as `connect`."""
     environment = {**os.environ, "BUILDKIT_PROGRESS": "plain"}
-    command = ["docker", "build", "--file", str(order.file), "--tag", order.tag]
+    command = ["docker", "build", "--tag", order.tag]
     command += ["--label", f"{IMAGE}={order.tag}", "--network", network]
-    if not _has_buildx():
-        environment["DOCKER_BUILDKIT"] = "0"
-        command.append("--force-rm")
     for name, value in order.arguments.items():
         command += ["--build-arg", f"{name}={value}"]
     with tempfile.TemporaryDirectory(prefix="pytest-echoleak-") as folder:
+        file = order.file
+        if not _has_buildx():
+            environment["DOCKER_BUILDKIT"] = "0"
+            command.append("--force-rm")
+            file = _labelled_copy(order, Path(folder))
         id_file = Path(folder, "id")
+        command += ["--file", str(file)]
         command += ["--iidfile", str(id_file), str(order.context)]
         exit_code, log = _run(command, environment, order.timeout_seconds)
         built = exit_code == 0 and id_file.is_file()
@@ -130,25 +156,32 @@ def _build_by_command(engine: Engine, order: _Order, network: str) -> _Outcome: 
 def _build_by_sdk(engine: Engine, order: _Order, network: str) -> _Outcome:
     import docker.errors
 
-    try:
-        with engine_errors(engine.host, "build the image"):
-            try:
-                image, log = engine.client.images.build(
-                    path=str(order.context),
-                    dockerfile=str(order.file),
-                    tag=order.tag,
-                    buildargs=dict(order.arguments),
-                    labels={IMAGE: order.tag},
-                    network_mode=network,
-                    timeout=int(order.timeout_seconds),
-                    rm=True,
-                    forcerm=True,
-                )
-            except docker.errors.BuildError as error:
-                return _Outcome(None, _sdk_log(error.build_log) + f"\n{error.msg}")
-    except ValueError as cause:
-        return _Outcome(None, str(cause))
+    with (
+        tempfile.TemporaryDirectory(prefix="pytest-echoleak-") as folder,
+        engine_errors(engine.host, "build the image"),
+    ):
+        try:
+            image, log = engine.client.images.build(
+                path=str(order.context),
+                dockerfile=str(_labelled_copy(order, Path(folder))),
+                tag=order.tag,
+                buildargs=dict(order.arguments),
+                labels={IMAGE: order.tag},
+                network_mode=network,
+                timeout=int(order.timeout_seconds),
+                rm=True,
+                forcerm=True,
+            )
+        except docker.errors.BuildError as error:
+            return _Outcome(None, _sdk_log(error.build_log) + f"\n{error.msg}")
     return _Outcome(str(image.id), _sdk_log(log))
+
+
+def _labelled_copy(order: _Order, folder: Path) -> Path:
+    copy = folder / "Dockerfile"
+    text = order.file.read_text(encoding="utf-8")
+    copy.write_text(with_stage_labels(text, order.tag), encoding="utf-8")
+    return copy
 
 
 def _sdk_log(lines: object) -> str:
@@ -188,6 +221,10 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         process.wait(timeout=10)
     except subprocess.TimeoutExpired:
         process.kill()
+
+
+def _docker_command() -> str | None:
+    return shutil.which("docker")
 
 
 def _has_buildx() -> bool:

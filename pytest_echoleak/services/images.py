@@ -15,19 +15,21 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from importlib import resources
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pytest_echoleak.errors import BuildError, EngineError, ServiceError, SettingError
 from pytest_echoleak.services.binaryinfo import read_binary
 from pytest_echoleak.services.cache import locked
 from pytest_echoleak.services.engine import Engine, engine_errors
 from pytest_echoleak.services.files import PlacedFile, files_below, placed_files
-from pytest_echoleak.services.labels import DEADLINE, IMAGE, OWNER, container_labels
+from pytest_echoleak.services.labels import DEADLINE, IMAGE, OWNER, STAGE, container_labels
 from pytest_echoleak.services.specs import Image, Startable, describe
 from pytest_echoleak.services.tree import Tree
 
 if TYPE_CHECKING:
     from importlib.abc import Traversable
+
+ImageEntry: TypeAlias = "dict[str, Any]"
 
 WORKING_FOLDER = PurePosixPath("/app")
 PROGRAM = WORKING_FOLDER / "service"
@@ -97,13 +99,18 @@ def image_of(engine: Engine, spec: Image) -> str:
 
 
 def with_files(engine: Engine, image_id: str, spec: Startable) -> str:
-    """Return the id of an image that is `image_id` with the spec's files in its working folder."""
+    """Return the id of an image that is `image_id` with the spec's files and writable folders.
+
+    A volume takes its folder's mode over from the image: whatever user the image has can write.
+    """
     files = placed_files(spec)
-    if not files:
+    if not files and not spec.writable:
         return image_id
-    config = image_config(engine, image_id)
+    working_folder = PurePosixPath(image_config(engine, image_id).get("WorkingDir") or "/")
     tree = Tree()
-    _add_files(tree, files, PurePosixPath(config.get("WorkingDir") or "/"))
+    _add_files(tree, files, working_folder)
+    for folder in spec.writable:
+        tree.add_folder(working_folder / folder, mode=0o777)
     archive = tree.archive()
     key = _key(archive, [image_id])
     with locked("images"):
@@ -120,12 +127,24 @@ def image_config(engine: Engine, image_id: str) -> dict[str, Any]:
 def prune_images(engine: Engine) -> None:
     """Remove our images but the newest few. The engine keeps each that a container uses."""
     with engine_errors(engine.host, "list images"):
-        found = engine.client.api.images(filters={"label": IMAGE})
-    newest_first = sorted(found, key=lambda entry: int(entry["Created"]), reverse=True)
-    tagged = [entry for entry in newest_first if _is_tagged(entry)]
-    untagged = [entry for entry in newest_first if not _is_tagged(entry)]
-    for entry in tagged[KEPT_IMAGES:] + untagged:
-        _remove_image(engine, entry["Id"])
+        images = engine.client.api.images(filters={"label": IMAGE})
+        stages = engine.client.api.images(filters={"label": STAGE})
+    for image_id in superfluous(images, stages):
+        _remove_image(engine, image_id)
+
+
+def superfluous(images: Sequence[ImageEntry], stages: Sequence[ImageEntry]) -> list[str]:
+    """Return the ids of images to remove.
+
+    Of the images that run the newest few are kept, and none that a newer build took the tag of; of
+    the stages that they were built in, which are the builder's cache, the newest few.
+    """
+    tagged = [entry for entry in _newest_first(images) if _is_tagged(entry)]
+    untagged = [entry for entry in images if not _is_tagged(entry)]
+    finished = {entry["Id"] for entry in images}
+    unfinished = [entry for entry in _newest_first(stages) if entry["Id"] not in finished]
+    unwanted = tagged[KEPT_IMAGES:] + untagged + unfinished[KEPT_IMAGES:]
+    return [str(entry["Id"]) for entry in unwanted]
 
 
 def ca_bundle() -> bytes:
@@ -261,7 +280,11 @@ def _find(engine: Engine, key: str) -> str | None:
     return str(found[0]["Id"]) if found else None
 
 
-def _is_tagged(entry: dict[str, Any]) -> bool:
+def _newest_first(entries: Sequence[ImageEntry]) -> list[ImageEntry]:
+    return sorted(entries, key=lambda entry: int(entry["Created"]), reverse=True)
+
+
+def _is_tagged(entry: ImageEntry) -> bool:
     return any(tag != "<none>:<none>" for tag in entry.get("RepoTags") or [])
 
 

@@ -11,6 +11,7 @@ OWNER = "pytest-echoleak.owner"
 DEADLINE = "pytest-echoleak.deadline"
 SERVICE = "pytest-echoleak.service"
 IMAGE = "pytest-echoleak.image"
+STAGE = "pytest-echoleak.stage"
 
 # Longer than any suite runs; only what belongs to another machine's pytest waits for it.
 LIFETIME_SECONDS = 6 * 3600

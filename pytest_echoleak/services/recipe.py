@@ -12,7 +12,7 @@ from typing import Any
 
 from pytest_echoleak.errors import BuildError, EngineError
 from pytest_echoleak.services import gobuild
-from pytest_echoleak.services.binaryinfo import own_modules, read_image
+from pytest_echoleak.services.binaryinfo import own_modules, read_binary, read_image
 from pytest_echoleak.services.dockerfile import build_image
 from pytest_echoleak.services.engine import Engine, engine_errors
 from pytest_echoleak.services.images import binary_image, image_config, image_of, with_files
@@ -23,15 +23,19 @@ _DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """An image to run. `modules` is None where the program in the image has yet to be asked.
+class Program:
+    """What is known of the service's program: the user's modules in it, and Go's version."""
 
-    `is_ours`: made around a binary by us, with the writable folders in it.
-    """
+    modules: tuple[Module, ...] = ()
+    go_version: str = ""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """An image to run. `program` is None where the program in the image has yet to be asked."""
 
     image_id: str
-    modules: tuple[Module, ...] | None
-    is_ours: bool
+    program: Program | None
     environment: dict[str, str]
     command: tuple[str, ...]
     working_folder: PurePosixPath
@@ -39,30 +43,34 @@ class Recipe:
 
 def prepare(engine: Engine, spec: Startable) -> Recipe:
     """Build, pull or find the spec's image. Raises BuildError, ServiceError, EngineError."""
-    modules: tuple[Module, ...] | None = None
+    program: Program | None = None
     match spec:
         case GoSource():
             built = gobuild.build(spec, goos=engine.goos, goarch=engine.goarch)
-            image_id, modules = binary_image(engine, built.path, spec), built.modules
+            image_id = binary_image(engine, built.path, spec)
+            program = Program(built.modules, built.go_version)
         case Binary():
             path = Path(fspath(spec.path)).expanduser().resolve()
             if not path.is_file():
                 raise BuildError(f"{describe(spec)}: there is no file {path}. Build it first.")
-            image_id, modules = binary_image(engine, path, spec), gobuild.binary_modules(path)
+            image_id = binary_image(engine, path, spec)
+            info = read_binary(path)
+            program = Program(own_modules(info), info.go_version)
         case Dockerfile():
             image_id = with_files(engine, build_image(engine, spec), spec)
         case Image():
             image_id = with_files(engine, image_of(engine, spec), spec)
-    return _recipe(image_id, modules, image_config(engine, image_id))
+    return _recipe(image_id, program, image_config(engine, image_id))
 
 
-def program_modules(engine: Engine, container_id: str, recipe: Recipe) -> tuple[Module, ...]:
-    """Return the user's modules that the program in a container names; () where it is no Go's."""
+def ask_program(engine: Engine, container_id: str, recipe: Recipe) -> Program:
+    """Return what the program in a container tells of itself; nothing where it is not Go's."""
     for place in program_places(recipe):
         content = _read_file(engine, container_id, place)
         if content is not None:
-            return own_modules(read_image(content))
-    return ()
+            info = read_image(content)
+            return Program(own_modules(info), info.go_version)
+    return Program()
 
 
 def program_places(recipe: Recipe) -> tuple[PurePosixPath, ...]:
@@ -76,12 +84,11 @@ def program_places(recipe: Recipe) -> tuple[PurePosixPath, ...]:
     return tuple(PurePosixPath(folder or "/", program) for folder in folders)
 
 
-def _recipe(image_id: str, modules: tuple[Module, ...] | None, config: dict[str, Any]) -> Recipe:
+def _recipe(image_id: str, program: Program | None, config: dict[str, Any]) -> Recipe:
     pairs = (entry.partition("=") for entry in config.get("Env") or [])
     return Recipe(
         image_id=image_id,
-        modules=modules,
-        is_ours=modules is not None,
+        program=program,
         environment={name: value for name, _, value in pairs},
         command=(*_words(config.get("Entrypoint")), *_words(config.get("Cmd"))),
         working_folder=PurePosixPath(config.get("WorkingDir") or "/"),

@@ -59,13 +59,3 @@ def _write(archive: tarfile.TarFile, name: str, entry: _Entry) -> None:
     else:
         header.size = len(entry.content)
         archive.addfile(header, io.BytesIO(entry.content))
-
-
-def folder_archive(*, mode: int) -> bytes:
-    """Return an archive that gives the folder it is unpacked into another mode."""
-    header = tarfile.TarInfo("./")
-    header.type, header.mode = tarfile.DIRTYPE, mode
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as archive:
-        archive.addfile(header)
-    return buffer.getvalue()

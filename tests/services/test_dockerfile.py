@@ -1,0 +1,191 @@
+from __future__ import annotations
+
+import shutil
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from pytest_echoleak import Dockerfile, GoSource
+from pytest_echoleak.errors import BuildError
+from pytest_echoleak.services import dockerfile, gobuild
+from pytest_echoleak.services.container import start_container
+from pytest_echoleak.services.engine import Engine
+from pytest_echoleak.services.labels import IMAGE, OWNER, STAGE
+from tests.goapps import app
+
+GO_MOD = """module example.com/quoting
+
+go 1.21
+
+require rsc.io/quote/v3 v3.1.0
+"""
+# The program is built outside: compiling the standard library anew takes a minute on two cores, and
+# the example's Dockerfile, which does, has tests of its own.
+MULTI_STAGE = """FROM golang:1.26 AS build
+ARG GOPROXY
+ARG GONOSUMDB
+WORKDIR /src
+COPY go.mod ./
+RUN go mod download -json && go version
+COPY . .
+RUN chmod 0755 service
+
+FROM \\
+  scratch
+COPY --from=build /src/service /bin/server
+COPY motto /srv/motto
+WORKDIR /srv
+USER 1000
+ENV GODEBUG=netdns=go
+ENTRYPOINT ["server"]
+"""
+
+
+def test_a_multi_stage_dockerfile_is_built_and_run(
+    docker_engine: Engine, golang_image: str, tmp_path: Path
+) -> None:
+    assert golang_image in MULTI_STAGE
+    built = gobuild.build(GoSource(app("plain")), goos="linux", goarch=docker_engine.goarch)
+    shutil.copy(built.path, tmp_path / "service")
+    (tmp_path / "go.mod").write_text(GO_MOD)
+    (tmp_path / "motto").write_text("always")
+    (tmp_path / "Dockerfile").write_text(MULTI_STAGE)
+    before = unlabelled_images(docker_engine)
+
+    instance = start_container(Dockerfile(tmp_path, writable=["data"]), ready_timeout_seconds=30)
+
+    try:
+        assert [module.path for module in instance.modules] == ["example.com/plain"]
+        assert instance.go_version == built.go_version
+        found = docker_engine.client.containers.get(instance.identity().split()[0])
+        assert "GODEBUG=netdns=go,memprofilerate=1" in found.attrs["Config"]["Env"]
+        url = f"{instance.endpoints().base_url}/write?path=data/x"
+        with urllib.request.urlopen(url, timeout=10) as response:
+            assert response.status == 200
+    finally:
+        instance.stop()
+    assert unlabelled_images(docker_engine) <= before
+
+
+def unlabelled_images(engine: Engine) -> set[str]:
+    """Return the ids of images without a tag that cannot be told to be ours."""
+    found = engine.client.api.images(filters={"dangling": True})
+    return {entry["Id"] for entry in found if not {IMAGE, STAGE} & set(entry.get("Labels") or {})}
+
+
+@pytest.mark.parametrize("by", ["command", "sdk"])
+def test_a_failing_step_ends_with_the_last_lines_of_the_log(
+    docker_engine: Engine,
+    golang_image: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    by: str,
+) -> None:
+    if by == "sdk":
+        monkeypatch.setattr(dockerfile, "_docker_command", lambda: None)
+    (tmp_path / "Dockerfile").write_text(
+        f"FROM {golang_image}\nARG WORD\nRUN echo the $WORD is missing && exit 7\n"
+    )
+
+    with pytest.raises(BuildError, match="the spoon is missing") as caught:
+        dockerfile.build_image(docker_engine, Dockerfile(tmp_path, build_args={"WORD": "spoon"}))
+
+    assert "7" in str(caught.value)
+    assert not builder_containers(docker_engine), "containers of the build are removed"
+
+
+@pytest.mark.parametrize("by", ["command", "sdk"])
+def test_both_ways_of_building_give_the_labelled_image(
+    docker_engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by: str
+) -> None:
+    if by == "sdk":
+        monkeypatch.setattr(dockerfile, "_docker_command", lambda: None)
+    folder = tmp_path / "deploy"
+    folder.mkdir()
+    (tmp_path / "motto").write_text(by)
+    (folder / "service.dockerfile").write_text("FROM scratch\nCOPY motto /motto\n")
+    spec = Dockerfile(tmp_path, dockerfile="deploy/service.dockerfile")
+
+    image_id = dockerfile.build_image(docker_engine, spec)
+
+    image = docker_engine.client.images.get(image_id)
+    assert image.labels[IMAGE].startswith("pytest-echoleak/dockerfile:")
+    assert OWNER not in image.labels
+    docker_engine.client.images.remove(image_id)
+
+
+def test_a_build_that_hangs_is_ended(
+    docker_engine: Engine, golang_image: str, tmp_path: Path
+) -> None:
+    (tmp_path / "Dockerfile").write_text(f"FROM {golang_image}\nRUN echo begun && sleep 600\n")
+
+    with pytest.raises(BuildError, match="not built within 3 s") as caught:
+        dockerfile.build_image(docker_engine, Dockerfile(tmp_path), timeout_seconds=3)
+
+    assert "begun" in str(caught.value)
+    assert not builder_containers(docker_engine), "the engine ended the build, too"
+
+
+def builder_containers(engine: Engine) -> list[str]:
+    """Return the containers of the classic builder, which have the labels of their stage."""
+    for _ in range(100):
+        found = engine.client.api.containers(all=True, filters={"label": STAGE})
+        steps = [entry["Id"] for entry in found if OWNER not in entry["Labels"]]
+        if not steps:
+            break
+        time.sleep(0.1)
+    return steps
+
+
+def test_a_missing_dockerfile_is_named(docker_engine: Engine, tmp_path: Path) -> None:
+    with pytest.raises(BuildError, match=r"there is no .*Dockerfile\.dev"):
+        dockerfile.build_image(docker_engine, Dockerfile(tmp_path, dockerfile="Dockerfile.dev"))
+
+
+def test_a_build_is_told_the_users_module_proxy_but_never_a_password(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("GOPROXY", "https://modules.example.com,direct")
+    monkeypatch.setenv("GOPRIVATE", "example.com/*")
+    monkeypatch.setenv("HTTPS_PROXY", "http://user:secret@proxy.example.com:3128")
+
+    told = dockerfile.told_arguments()
+
+    assert told["GOPROXY"] == "https://modules.example.com,direct"
+    assert told["GOPRIVATE"] == "example.com/*"
+    assert "secret" not in "".join(told.values())
+
+
+@pytest.mark.parametrize(
+    ("proxy", "expected"),
+    [
+        ("https://proxy.golang.org,direct", False),
+        ("http://localhost:3000", True),
+        ("https://modules.example.com|http://127.0.0.1:3000,direct", True),
+        ("http://[::1]:3000", True),
+        ("off", False),
+    ],
+)
+def test_a_proxy_on_this_machine_is_reached_on_its_network(proxy: str, expected: bool) -> None:
+    assert dockerfile.needs_host_network({"GOPROXY": proxy}) is expected
+
+
+def test_a_label_follows_each_from_and_nothing_else() -> None:
+    text = """# syntax comment
+ARG VERSION=1.26
+FROM golang:${VERSION} AS build
+RUN echo \\
+# a comment in between
+  FROM nowhere
+from \\
+    scratch
+COPY --from=build /a /b
+"""
+
+    labelled = dockerfile.with_stage_labels(text, "x:1").splitlines()
+
+    label = "LABEL pytest-echoleak.stage=x:1"
+    assert [at for at, line in enumerate(labelled) if line == label] == [3, 9]
+    assert [line for line in labelled if line != label] == text.splitlines()
