@@ -123,10 +123,9 @@ class SupervisedProgram:
         except subprocess.TimeoutExpired:
             self._supervisor.kill()
             self._supervisor.wait()
-        if self._supervisor.returncode == 0:
-            return
-        # The supervisor could not do its work: do it here.
-        workfolder.remove_folder(self._folder)
+        if self._supervisor.returncode != 0 or not sys.platform.startswith("linux"):
+            # The supervisor could not do its work, or, elsewhere, may not have found every orphan.
+            workfolder.remove_folder(self._folder)
 
     def _await_start(self, program: str) -> None:
         deadline = time.monotonic() + _START_SECONDS

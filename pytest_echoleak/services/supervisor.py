@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 RING_HEADER_BYTES = 8
 _ON_LINUX = sys.platform.startswith("linux")
+_IGNORED = (signal.SIGINT, signal.SIGHUP, signal.SIGTERM, signal.SIGPIPE)
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 _CHUNK_BYTES = 65_536
@@ -100,6 +101,7 @@ class Supervision:
         self._service = 0
         self._ending: Ended | None = None
         self._told_to_end = False
+        self._seen: set[int] = set()
 
     def run(self) -> None:
         """Start the service, and return when nothing of it is left."""
@@ -136,9 +138,8 @@ class Supervision:
         try:
             os.setpgid(0, 0)
             signal.set_wakeup_fd(-1)
-            for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM, signal.SIGPIPE):
+            for number in (*_IGNORED, signal.SIGXFSZ, signal.SIGCHLD):
                 signal.signal(number, signal.SIG_DFL)
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             signal.pthread_sigmask(signal.SIG_SETMASK, [])
             if self._prctl is not None:
                 self._prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -185,7 +186,13 @@ class Supervision:
             if not os.read(self._lifeline, _CHUNK_BYTES):
                 self._order_kill()
 
+    def _remember_descendants(self) -> None:
+        """Note who descends from us while their parents live (on Linux orphans come to us)."""
+        if not _ON_LINUX:
+            self._seen |= descendants(os.getpid())
+
     def _order_kill(self) -> None:
+        self._remember_descendants()
         with contextlib.suppress(ProcessLookupError):
             if self._ending is None:
                 os.kill(self._service, signal.SIGKILL)
@@ -214,6 +221,7 @@ class Supervision:
                 self._ending = Ended(code, int(usage.ru_maxrss) * unit)
 
     def _end_politely(self) -> None:
+        self._remember_descendants()
         with contextlib.suppress(ProcessLookupError):
             os.kill(self._service, signal.SIGTERM)
         self._watch(lambda: self._ending is not None, self._order.grace_seconds)
@@ -224,14 +232,13 @@ class Supervision:
         left: set[int] = set()
         while self._reap() or (not _ON_LINUX and descendants(os.getpid())):
             left = descendants(os.getpid())
-            for pid in left:
-                with contextlib.suppress(ProcessLookupError, PermissionError):
-                    os.kill(pid, signal.SIGKILL)
+            _kill(left)
             if time.monotonic() > deadline:
                 return len(left)
             select.select([self._wakeup], [], [], 0.01)
             with contextlib.suppress(BlockingIOError):
                 os.read(self._wakeup, _CHUNK_BYTES)
+        _kill(self._seen)
         if not _ON_LINUX:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._service, signal.SIGKILL)
@@ -245,6 +252,12 @@ class Supervision:
                 return
             if not self._drain():
                 return
+
+
+def _kill(pids: set[int]) -> None:
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(pid, signal.SIGKILL)
 
 
 def descendants(ancestor: int) -> set[int]:
@@ -269,7 +282,7 @@ def report(line: dict[str, object]) -> None:
 
 def main(folder: str) -> None:
     """Take one order from standard input and see it through. `folder` is removed at the end."""
-    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM, signal.SIGPIPE):
+    for number in _IGNORED:
         signal.signal(number, signal.SIG_IGN)
     lifeline = sys.stdin.fileno()
     try:
@@ -339,12 +352,13 @@ def _process_table() -> Iterator[tuple[int, int]]:
     if not _ON_LINUX:
         import subprocess
 
-        table = subprocess.run(
-            ["/bin/ps", "-A", "-o", "pid=,ppid="], stdout=subprocess.PIPE, check=False
-        )
-        for line in table.stdout.splitlines():
-            pid, parent = line.split()
-            yield int(pid), int(parent)
+        command = ["/bin/ps", "-A", "-o", "pid=,ppid="]
+        with subprocess.Popen(command, stdout=subprocess.PIPE) as ps:
+            table, _ = ps.communicate()
+        for line in table.splitlines():
+            pid, parent = map(int, line.split())
+            if pid != ps.pid:
+                yield pid, parent
         return
     for name in os.listdir("/proc"):
         if name.isdigit():

@@ -19,6 +19,7 @@ from pytest_echoleak.services.files import PlacedFile, placed_files
 from pytest_echoleak.services.owner import current_owner, owner_state, parse_owner
 from pytest_echoleak.services.specs import ServiceSettings
 
+_ON_LINUX = sys.platform.startswith("linux")
 MARK_VARIABLE = "ECHOLEAK_SERVICE"
 _PREFIX = "echoleak-"
 _OWNED = re.compile(rf"{_PREFIX}(?P<owner>[A-Za-z0-9._-]+)-[a-z0-9_]+")
@@ -76,11 +77,10 @@ def remove_leftovers() -> None:
 
 
 def end_marked(mark: str) -> None:
-    """Kill the processes that have `mark` in their environment (Linux alone can tell)."""
-    entry = f"{MARK_VARIABLE}={mark}".encode("ascii")
+    """Kill the processes that have `mark` in their environment."""
     deadline = time.monotonic() + _KILL_SECONDS
     while time.monotonic() < deadline:
-        found = list(_processes_with(entry))
+        found = list(_processes_with(mark))
         if not found:
             return
         for pid in found:
@@ -89,9 +89,11 @@ def end_marked(mark: str) -> None:
         time.sleep(0.01)
 
 
-def _processes_with(entry: bytes) -> Iterator[int]:
-    if not sys.platform.startswith("linux"):
+def _processes_with(mark: str) -> Iterator[int]:
+    if not _ON_LINUX:
+        yield from _processes_by_psutil(mark)
         return
+    entry = f"{MARK_VARIABLE}={mark}".encode("ascii")
     for name in os.listdir("/proc"):
         if not name.isdigit() or int(name) == os.getpid():
             continue
@@ -99,6 +101,15 @@ def _processes_with(entry: bytes) -> Iterator[int]:
             # A zombie's environment reads as empty.
             if entry in Path(f"/proc/{name}/environ").read_bytes().split(b"\0"):
                 yield int(name)
+
+
+def _processes_by_psutil(mark: str) -> Iterator[int]:
+    import psutil
+
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):
+            if process.environ().get(MARK_VARIABLE) == mark and process.pid != os.getpid():
+                yield process.pid
 
 
 def _abandoned_folders(place: Path) -> Iterator[Path]:

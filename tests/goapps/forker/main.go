@@ -24,6 +24,7 @@ func main() {
 	switch mode {
 	case "child":
 		beChild()
+		return
 	case "panic":
 		var table map[string]int
 		table["x"] = 1
@@ -58,7 +59,9 @@ func serve() {
 	http.HandleFunc("/args", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, strings.Join(os.Args[1:], " ")) })
 	http.HandleFunc("/file", func(w http.ResponseWriter, r *http.Request) { http.ServeFile(w, r, r.URL.Query().Get("name")) })
 	http.HandleFunc("/write", write)
-	http.HandleFunc("/panic", func(http.ResponseWriter, *http.Request) { time.AfterFunc(50*time.Millisecond, func() { panic("round two") }) })
+	http.HandleFunc("/panic", func(http.ResponseWriter, *http.Request) {
+		time.AfterFunc(50*time.Millisecond, func() { panic("round two") })
+	})
 	http.HandleFunc("/kill", func(http.ResponseWriter, *http.Request) { syscall.Kill(os.Getpid(), syscall.SIGKILL) })
 	log.Printf("listening on %s", os.Getenv("ADDR"))
 	log.Fatal(http.ListenAndServe(os.Getenv("ADDR"), nil))
@@ -91,6 +94,7 @@ func fork() {
 	for _, depth := range []string{"0", "2"} {
 		for _, session := range []bool{false, true} {
 			command := exec.Command(os.Args[0], "child", depth)
+			command.Stderr = os.Stderr
 			command.SysProcAttr = &syscall.SysProcAttr{Setsid: session}
 			if err := command.Start(); err != nil {
 				log.Fatal(err)
@@ -104,6 +108,7 @@ func beChild() {
 	depth, _ := strconv.Atoi(os.Args[2])
 	if depth > 0 {
 		command := exec.Command(os.Args[0], "child", strconv.Itoa(depth-1))
+		command.Stderr = os.Stderr
 		command.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 		if err := command.Start(); err != nil {
 			log.Fatal(err)
