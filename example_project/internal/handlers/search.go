@@ -7,7 +7,7 @@ import (
 	"github.com/labstack/echo/v5"
 )
 
-// Search looks for titles in two replicas of the index, and answers with what comes first.
+// Search looks for a title in two replicas of the index, and takes the answer that comes first.
 type Search struct {
 	replicas [2][]string
 }
@@ -17,12 +17,12 @@ func NewSearch(titles []string) *Search {
 	return &Search{replicas: [2][]string{titles, titles}}
 }
 
-// Leaky answers with the titles found.
+// Leaky answers with the first title found.
 //
 // Wrong: one answer is received, two are sent. The slower replica's goroutine waits for ever for
 // somebody to take its answer.
 func (s *Search) Leaky(c *echo.Context) error {
-	answers := make(chan []string)
+	answers := make(chan string)
 	for _, titles := range s.replicas {
 		go func() {
 			answers <- find(titles, "e") // leak: goroutine
@@ -31,11 +31,11 @@ func (s *Search) Leaky(c *echo.Context) error {
 	return c.JSON(http.StatusOK, <-answers)
 }
 
-// Fixed answers with the titles found.
+// Fixed answers with the first title found.
 //
 // Mended: the channel has room for every answer, so that no sender ever waits.
 func (s *Search) Fixed(c *echo.Context) error {
-	answers := make(chan []string, len(s.replicas))
+	answers := make(chan string, len(s.replicas))
 	for _, titles := range s.replicas {
 		go func() {
 			answers <- find(titles, "e")
@@ -44,12 +44,11 @@ func (s *Search) Fixed(c *echo.Context) error {
 	return c.JSON(http.StatusOK, <-answers)
 }
 
-func find(titles []string, part string) []string {
-	var found []string
+func find(titles []string, part string) string {
 	for _, title := range titles {
 		if strings.Contains(title, part) {
-			found = append(found, title)
+			return title
 		}
 	}
-	return found
+	return ""
 }

@@ -10,22 +10,26 @@ import (
 
 // Client asks one provider.
 type Client struct {
-	url  string
-	http *http.Client
+	url   string
+	http  *http.Client // keeps its connections for the next request
+	fresh *http.Client // opens a connection for each request
 }
 
-// NewClient returns a client for the provider at url. A check of its health must not be answered
-// by a connection that is open from before, so connections are not kept.
+// NewClient returns a client for the provider at url.
 func NewClient(url string) *Client {
-	return &Client{url: url, http: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}}
+	return &Client{
+		url:   url,
+		http:  &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 16}},
+		fresh: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}},
+	}
 }
 
 // StatusLeaky returns the status that the provider answers with.
 //
-// Wrong: only the status is of interest, so nobody reads or closes the body. The connection waits
-// for its reader for ever, with its two goroutines and its buffers.
+// Wrong: only the status is of interest, so nobody reads or closes the body, "and the connection is
+// not kept anyway". It waits for its reader for ever, with its two goroutines and its buffers.
 func (c *Client) StatusLeaky() (int, error) {
-	response, err := c.http.Get(c.url) // leak: body
+	response, err := c.fresh.Get(c.url) // leak: body
 	if err != nil {
 		return 0, fmt.Errorf("ask the rates provider: %w", err)
 	}
@@ -34,7 +38,8 @@ func (c *Client) StatusLeaky() (int, error) {
 
 // Status returns the status that the provider answers with.
 //
-// Mended: the body is closed on every way out, and the request ends with its caller.
+// Mended: the body is read and closed, so that the connection serves the next request; and the
+// request ends with its caller at the latest.
 func (c *Client) Status(ctx context.Context) (status int, err error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, c.url, nil)
 	if err != nil {
