@@ -168,7 +168,10 @@ class _Check:
             return 0
         if done < plateau:
             left = plateau - done
-            return left if left < _EXTENSION * done * 1.5 else _EXTENSION * done
+            if left > 2 * _EXTENSION * done:
+                return _EXTENSION * done
+            # The rest in halves: of a cache that fills late, the last round is flat.
+            return math.ceil(left / 2) if left > done else left
         # What is still unclear then is measured once more, for half as long again.
         again = plateau + plateau // 2
         return again - done if not judgement.steady and done < again else 0

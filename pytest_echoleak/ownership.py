@@ -58,10 +58,12 @@ def made_by_measuring(stack: Stack) -> bool:
 
 
 def is_runtime_cache(stack: Stack) -> bool:
-    """Tell whether the allocation is one of the runtime's free lists, which only ever fill up."""
+    """Tell whether the allocation is the runtime's own: free lists, which only ever fill up."""
     if stack and stack[0].function.startswith(_WAITING_PREFIXES):
         return True
-    return any(frame.function in _RUNTIME_CACHES for frame in stack)
+    return any(frame.function in _RUNTIME_CACHES for frame in stack) or all(
+        frame.function.startswith(_RUNTIME_PREFIXES) for frame in stack
+    )
 
 
 def _writes_a_profile(function: str) -> bool:

@@ -8,10 +8,10 @@ goroutine entry, and for the process as a whole:
   Poisson(d n) in n iterations, and P(X <= c) <= exp(-dn) (e d n / c)^c (Chernoff's bound): for
   c = 0 that asks for 6.9 / d iterations, and for more, the more objects happened to stay.
   A healthy service is never quite still; but what fills, fills up, and a leak goes on.
-- *Steady*: it grew in each of the last three rounds, in none at less than half of its mean rate.
-  Where only bytes grow (a slice that doubles, a buffer replaced by a larger one) bytes are judged.
-  Such growth comes in steps, ever longer: the first rounds together count as one, and each of those
-  that extend the check is twice as long as all before it.
+- *Steady*: it grew in each of the last three rounds, and in none of them did the rate fall below
+  three quarters of what it was before (half, where few events leave room for chance).
+  Where few objects hold many bytes (a slice that doubles, a map, a buffer replaced by a larger one)
+  bytes are judged. Such growth comes in steps, ever longer: the first rounds together count as one.
 - Else it is *unclear*, and only more iterations can tell.
 
 Steady growth of heap is called a leak once it went on for `plateau` iterations: a cache that fills
@@ -36,9 +36,16 @@ from pytest_echoleak.series import Growth, Kind, Series
 from pytest_echoleak.tolerance import Tolerance
 
 STEADY_ROUNDS = 3
-_STEADY_SHARE = 0.5
+_STEADY_SHARE = 0.75
+_MANY = 200  # events, of which chance moves a rate by less than a quarter
+_STEADY_SHARE_OF_FEW = 0.5
+_STEADY_SHARE_OF_STEPS = 0.4  # what doubles may have done so just before a round, or just after
+# More bytes than this per object that came: something was replaced by a larger one.
+_STEP_BYTES = 4096
 _SURE_GOROUTINES = 200
 _SMALLEST_OBJECT_BYTES = 16
+# Entry functions of goroutines that serve whatever comes, not one request's leak.
+_SHARED_ENTRIES = frozenset({"net/http.(*conn).serve", "runtime.goexit"})
 # A healthy net/http service fills caches of its own for thousands of requests, up to 0.06 objects
 # each, spread over many stacks: totals see nothing smaller. From MemStats also: 10 objects in 300.
 _TOTALS_FLOOR_OBJECTS = 0.1
@@ -133,11 +140,10 @@ def bounds(judgement: Judgement, iterations: int, detect: float, *, identical: b
 
 def trend(growth: Growth, iterations: Sequence[int], detect: float) -> Trend:
     """Return what `growth` does over rounds of so many `iterations`."""
-    if _steady(growth.count, iterations):
-        return _unless_excluded(growth, iterations, detect, Trend.STEADY)
-    if _only_bytes(growth) and _steady(growth.bytes, iterations):
-        return _unless_excluded(growth, iterations, detect, Trend.STEADY)
-    return _unless_excluded(growth, iterations, detect, Trend.UNCLEAR)
+    steady = _steady_objects(growth.count, iterations) or (
+        _in_steps(growth) and _steady_bytes(growth.bytes, iterations)
+    )
+    return _unless_excluded(growth, iterations, detect, Trend.STEADY if steady else Trend.UNCLEAR)
 
 
 def excluded(count: float, iterations: int, detect: float) -> bool:
@@ -166,17 +172,22 @@ def _unless_excluded(
         count += growth.count[place]
         size_bytes += growth.bytes[place]
         seen += iterations[place]
-        # Growth in bytes alone comes in steps, each longer than the last: silence must be as long.
-        if _only_bytes(growth) and 2 * seen < total:
+        # Growth in steps pauses for longer and longer: silence must last as long.
+        if _in_steps(growth) and 2 * seen < total:
             continue
-        still = size_bytes < detect * seen * _SMALLEST_OBJECT_BYTES or count > 0
+        smallest = detect * seen * _SMALLEST_OBJECT_BYTES
+        still = size_bytes <= max(smallest, _STEP_BYTES * count)
         if still and excluded(max(count, 0), seen, detect):
             return Trend.EXCLUDED
     return otherwise
 
 
-def _steady(values: Sequence[float], iterations: Sequence[int]) -> bool:
-    return _steady_rounds(values, iterations) or _steady_rounds(*_first_as_one(values, iterations))
+def _steady_objects(values: Sequence[float], iterations: Sequence[int]) -> bool:
+    few = sum(values) < _MANY
+    share = _STEADY_SHARE_OF_FEW if few else _STEADY_SHARE
+    return _steady_rounds(values, iterations, share) or _steady_rounds(
+        *_first_as_one(values, iterations), share
+    )
 
 
 def _first_as_one(
@@ -190,16 +201,25 @@ def _first_as_one(
     )
 
 
-def _steady_rounds(values: Sequence[float], iterations: Sequence[int]) -> bool:
+def _steady_bytes(values: Sequence[float], iterations: Sequence[int]) -> bool:
+    first_as_one = _first_as_one(values, iterations)
+    return _steady_rounds(*first_as_one, _STEADY_SHARE_OF_STEPS)
+
+
+def _steady_rounds(values: Sequence[float], iterations: Sequence[int], share: float) -> bool:
     if len(values) < STEADY_ROUNDS or sum(values) <= 0:
         return False
-    mean = sum(values) / sum(iterations)
-    last = list(zip(values, iterations, strict=True))[-STEADY_ROUNDS:]
-    return all(value > 0 and value / n >= _STEADY_SHARE * mean for value, n in last)
+    for place in range(len(values) - STEADY_ROUNDS, len(values)):
+        before, runs = sum(values[:place]), sum(iterations[:place])
+        expected = before / runs * iterations[place] if runs else 0.0
+        if values[place] <= 0 or values[place] < share * expected:
+            return False
+    return True
 
 
-def _only_bytes(growth: Growth) -> bool:
-    return sum(growth.count) <= 0 < sum(growth.bytes)
+def _in_steps(growth: Growth) -> bool:
+    """Tell whether few objects hold many bytes: growth of that kind repeats in bytes alone."""
+    return sum(growth.bytes) > _STEP_BYTES * max(sum(growth.count), 0)
 
 
 def _sure(fold: Fold) -> bool:
@@ -288,8 +308,29 @@ def _sum_growth(folds: Sequence[Fold], series: Series) -> Growth:
 
 
 def _findings(folds: Sequence[Fold], series: Series, ownership: Ownership) -> tuple[Finding, ...]:
-    found = [_finding(fold, series, ownership) for fold in folds]
+    found = _absorb([_finding(fold, series, ownership) for fold in folds])
     return tuple(sorted(found, key=lambda f: (-f.bytes - 2048 * f.goroutines, f.location.file)))
+
+
+def _absorb(findings: Sequence[Finding]) -> list[Finding]:
+    """Count what a leaked goroutine itself allocated as its own: one leak is one finding."""
+    absorbed: list[Finding] = []
+    goroutines = {f.stack[-1].function: f for f in findings if f.kind == "goroutine" and f.stack}
+    for heap in (f for f in findings if f.kind == "heap"):
+        entry = heap.stack[-1].function if heap.stack else ""
+        owner = goroutines.get(entry)
+        if owner is None or entry in _SHARED_ENTRIES:
+            absorbed.append(heap)
+            continue
+        goroutines[entry] = replace(
+            owner,
+            objects_per_iteration=owner.objects_per_iteration + heap.objects_per_iteration,
+            bytes_per_iteration=owner.bytes_per_iteration + heap.bytes_per_iteration,
+            objects=owner.objects + heap.objects,
+            bytes=owner.bytes + heap.bytes,
+        )
+    rest = [f for f in findings if f.kind == "goroutine" and not f.stack]
+    return [*absorbed, *goroutines.values(), *rest]
 
 
 def _finding(fold: Fold, series: Series, ownership: Ownership) -> Finding:
