@@ -153,10 +153,10 @@ class AssertNoLeak:
             "expiry": expiry,
             "max_seconds": max_seconds,
         }
-        options = options_of(self._request.node, arguments)
-        chosen = service or self._request.getfixturevalue("echo_service")
-        _note_service(self._request.node, chosen)
         try:
+            options = options_of(self._request.node, arguments)
+            chosen = service or self._request.getfixturevalue("echo_service")
+            _note_service(self._request.node, chosen)
             report = self._check(chosen, workload, options, tuple(allow))
         except EcholeakError as error:
             # The message says it all; the traceback ends on the user's line (or on the cause's).

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pytest_echoleak.errors import SettingError
-from pytest_echoleak.options import Options, resolve_options
+from pytest_echoleak.options import NO_EVENT_FACTOR, Options, resolve_options
 from pytest_echoleak.tolerance import Tolerance
 
 
@@ -45,7 +45,7 @@ def test_a_whole_tolerance_replaces_the_halves() -> None:
         ({"tolerance": 16}, "tolerance: must be a Tolerance"),
         ({"tolerance_bytes": float("nan")}, "tolerance_bytes: must be"),
         ({"iteration": 5}, "iteration: unknown option; known are concurrency"),
-        ({"iterations": 4}, "iterations: 4 cannot fill 5 rounds"),
+        ({"iterations": 4, "rounds": 5}, "iterations: 4 cannot fill 5 rounds"),
     ],
 )
 def test_a_bad_value_names_its_option(layer: dict[str, Any], words: str) -> None:
@@ -59,6 +59,8 @@ def test_iterations_and_rounds_are_held_against_each_other_across_layers() -> No
         resolve_options({"rounds": 10}, {"iterations": 9})
 
 
-def test_without_iterations_there_are_as_many_as_detect_needs() -> None:
-    assert resolve_options({"detect": 0.01}).measured_iterations == 695
-    assert resolve_options({"detect": 0.001}).measured_iterations >= 6908
+@pytest.mark.parametrize("detect", [0.001, 0.01, 0.5, 1.0])
+def test_without_iterations_there_are_as_many_as_detect_needs(detect: float) -> None:
+    options = resolve_options({"detect": detect})
+    assert options.measured_iterations * detect >= NO_EVENT_FACTOR
+    assert options.measured_iterations % options.rounds == 0

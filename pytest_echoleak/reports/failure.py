@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Iterator, Sequence
 
 from pytest_echoleak.reports import units
-from pytest_echoleak.reports.sentences import noun, sentence
+from pytest_echoleak.reports.sentences import because, noun, sentence
 from pytest_echoleak.results import Finding, LeakReport, Location
 from pytest_echoleak.text import printable_line
 
@@ -34,7 +34,7 @@ def failure_text(report: LeakReport) -> str:
     if report.findings:
         lines.append("")
     if report.verdict == "inconclusive":
-        lines += [*_what_to_change(report), ""]
+        lines.append(_fact("change", _what_to_change(report)))
     lines += _facts(report)
     return "\n".join(lines)
 
@@ -115,36 +115,12 @@ def _labelled(label: str, texts: Sequence[str]) -> Iterator[str]:
         yield f"      {label if line == 0 else '':<{_LABEL_WIDTH}}{text}"
 
 
-def _what_to_change(report: LeakReport) -> list[str]:
-    """Say which settings would let the same check decide. It passes only where it could fail."""
-    advice = []
-    bounds = report.bounds
-    if bounds is not None and bounds.excluded_rate > bounds.detect:
-        rate = units.one_in(bounds.detect)
-        needed = round(report.iterations * bounds.excluded_rate / bounds.detect) + 1
-        advice.append(
-            f"iterations={needed} or more would show a leak in {rate} (detect={bounds.detect:g});"
-            f" detect={bounds.excluded_rate:.2g} would accept what these {report.iterations:,} show"
-        )
-    if report.findings:
-        advice += [
-            "a larger plateau= goes on for longer, to see whether the growth above ends (a cache"
-            " that fills)",
-            "a larger warmup= fills it before the first snapshot; expiry= waits longer for what"
-            " times out",
-            "Allow(function=..., reason=..., at_most_bytes=...) accepts a known holder up to its"
-            " capacity",
-        ]
-    advice.append(
-        "max_seconds= gives the check more time (all of these are arguments, marker keywords,"
-        " flags and ini keys)"
+def _what_to_change(report: LeakReport) -> str:
+    """Say what would let the same check decide: it passes only where it could have failed."""
+    return because(report)[1] or (
+        "give it more iterations (iterations=, plateau=) and more time (max_seconds=), or accept"
+        " what is known to grow (Allow)"
     )
-    return list(_change_lines(advice))
-
-
-def _change_lines(advice: Sequence[str]) -> Iterator[str]:
-    for line, text in enumerate(advice):
-        yield f"  {'change' if line == 0 else '':<{_LABEL_WIDTH}}{text}"
 
 
 def _facts(report: LeakReport) -> Iterator[str]:

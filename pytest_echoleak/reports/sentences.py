@@ -35,6 +35,12 @@ def noun(report: LeakReport) -> str:
     return "request" if _ONE_REQUEST.fullmatch(report.workload) else "iteration"
 
 
+def because(report: LeakReport) -> tuple[str, str]:
+    """Return the two halves of the report's reason: why, and what to change ("" where not said)."""
+    why, _, change = printable_line(report.reason, 1000).partition(": ")
+    return why, change
+
+
 def growth(findings: Iterable[Finding]) -> str:
     """Return what findings grow by, all together: "1.000 object (64 B) and 1.000 goroutine"."""
     found = tuple(findings)
@@ -71,5 +77,5 @@ def _clean(report: LeakReport) -> str:
 
 def _inconclusive(report: LeakReport) -> str:
     over = units.whole(report.iterations, noun(report))
-    reason = printable_line(report.reason) or "the run could not have seen a leak"
-    return f"{name(report)} is inconclusive after {over}: {reason}"
+    why = because(report)[0] or "the run could not have seen a leak"
+    return f"{name(report)} is inconclusive after {over}: {why}"

@@ -1,0 +1,432 @@
+"""What pytest's users see of the plugin. The checks' outcomes are scripted (fake_conftest.py)."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_echoleak.settings import ALL_SETTINGS, MARKER_KEYWORDS
+
+# Loaded here once, not by every run of pytest in this process: it takes a while.
+importlib.import_module("pytest_echoleak.assertions")
+
+FAKE_CONFTEST = (Path(__file__).parent / "fake_conftest.py").read_text()
+HEAVY = ("docker", "requests", "google.protobuf", "httptools", "psutil", "filelock")
+
+
+@pytest.fixture(autouse=True)
+def _lean_runs(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001
+    """Keep another plugin's long imports out of the runs that tests make."""
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:hypothesispytest")
+
+
+@pytest.fixture
+def project(pytester: pytest.Pytester) -> pytest.Pytester:
+    """A project whose checks are scripted."""
+    pytester.makeconftest(FAKE_CONFTEST)
+    return pytester
+
+
+def checks_of(folder: Path) -> list[dict[str, Any]]:
+    written = json.loads((folder / "echoleak.json").read_text())
+    assert written["schema"] == 1
+    checks: list[dict[str, Any]] = written["checks"]
+    return checks
+
+
+# Flags, ini, help
+
+
+def test_help_names_every_flag_and_every_ini_key(pytester: pytest.Pytester) -> None:
+    result = pytester.runpytest("--help")
+    text = result.stdout.str()
+    for setting in ALL_SETTINGS:
+        assert setting.ini_name in text
+        assert not setting.flag or setting.flag_name in text
+    result.stdout.fnmatch_lines(["*(default: 0.01)*echoleak_detect*"])
+
+
+def test_markers_names_every_keyword(pytester: pytest.Pytester) -> None:
+    text = pytester.runpytest("--markers").stdout.str()
+    line = next(line for line in text.splitlines() if line.startswith("@pytest.mark.echoleak("))
+    assert all(f"{keyword}=" in line for keyword in MARKER_KEYWORDS)
+
+
+def test_fixtures_are_listed_with_what_they_are(pytester: pytest.Pytester) -> None:
+    pytester.runpytest("--fixtures").stdout.fnmatch_lines_random(
+        [
+            "assert_no_leak -- *",
+            "*Assert that a request leaks nothing*",
+            "echo_service -- *",
+            "echo_service_spec * -- *",
+            "echo_services * -- *",
+            "echoleak_allow * -- *",
+        ]
+    )
+
+
+@pytest.mark.parametrize(
+    ("flag", "words"),
+    [
+        ("--echoleak-iterations=0", "*--echoleak-iterations: must be a whole number, 1 or more*"),
+        ("--echoleak-iterations=many", "*--echoleak-iterations: must be a whole number*'many'*"),
+        ("--echoleak-rounds=2", "*--echoleak-rounds: must be a whole number, 3 or more*"),
+        ("--echoleak-detect=nan", "*--echoleak-detect: must be a rate above 0*"),
+        ("--echoleak-runtime=podman", "*--echoleak-runtime: must be auto, docker or process*"),
+        ("--echoleak-url=localhost", "*--echoleak-url: must be an http*"),
+        ("--echoleak-report=conftest.py", "*report: must be a folder, and *conftest.py is a file"),
+    ],
+)
+def test_a_bad_flag_is_a_usage_error(project: pytest.Pytester, flag: str, words: str) -> None:
+    result = project.runpytest(flag)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([words])
+    assert "Traceback" not in result.stderr.str()
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("echoleak_iterations = 0", "*echoleak_iterations: must be a whole number, 1 or more*"),
+        ("echoleak_iterations = x", "*echoleak_iterations: must be a whole number, 1 or more*"),
+        ("echoleak_max_seconds = 0", "*echoleak_max_seconds: must be a finite number*"),
+        ("echoleak_port = 8080", "*echoleak_port: says how to start a service*"),
+        ("echoleak_env =\n  A=1\n  B", "*echoleak_env: must be lines of the form NAME=value*"),
+        (
+            "echoleak_image = a\necholeak_binary = b",
+            "*echoleak_image and echoleak_binary: each names a service*",
+        ),
+    ],
+)
+def test_a_bad_ini_key_is_a_usage_error(project: pytest.Pytester, line: str, words: str) -> None:
+    project.makeini(f"[pytest]\n{line}\n")
+    result = project.runpytest()
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([words])
+
+
+SHOW_OPTIONS = """
+import json
+from pytest_echoleak.fixtures import RUN_SETTINGS, options_of
+
+def test_show(request, echo_service_spec):
+    options = options_of(request.node)
+    print("iterations", options.iterations, "expiry", options.expiry)
+    print("tolerance", options.tolerance.bytes_per_iteration)
+    print("spec", echo_service_spec)
+"""
+
+
+def test_ini_sets_numbers_and_the_service(pytester: pytest.Pytester) -> None:
+    pytester.makeini(
+        """
+        [pytest]
+        echoleak_iterations = 1000
+        echoleak_expiry = 2.5
+        echoleak_tolerance_bytes = 16
+        echoleak_go_source = shop
+        echoleak_package = ./cmd/server
+        echoleak_port = 9000
+        echoleak_env =
+            A=1
+            B=x y
+        """
+    )
+    pytester.makepyfile(SHOW_OPTIONS)
+    result = pytester.runpytest("-s")
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "echoleak: iterations=1000, expiry=2.5, *",
+            "*iterations 1000 expiry 2.5",
+            "tolerance 16.0",
+            f"spec GoSource(*port=9000*path=*{pytester.path}/shop*package='./cmd/server'*",
+        ]
+    )
+    assert "'B': 'x y'" in result.stdout.str()
+
+
+def test_a_flag_wins_over_ini(pytester: pytest.Pytester) -> None:
+    pytester.makeini("[pytest]\necholeak_iterations = 1000\necholeak_expiry = 1\n")
+    pytester.makepyfile(SHOW_OPTIONS)
+    pytester.runpytest("-s", "--echoleak-iterations=50").stdout.fnmatch_lines(
+        ["*iterations 50 expiry 1.0"]
+    )
+
+
+@pytest.mark.skipif(pytest.version_tuple < (9,), reason="native TOML came with pytest 9")
+def test_native_toml_takes_numbers_and_lists(pytester: pytest.Pytester) -> None:
+    pytester.makepyprojecttoml(
+        """
+        [tool.pytest]
+        echoleak_iterations = 1000
+        echoleak_expiry = 2.5
+        echoleak_tolerance_bytes = 16.0
+        echoleak_binary = "bin/shop"
+        echoleak_env = ["A=1"]
+        """
+    )
+    pytester.makepyfile(SHOW_OPTIONS)
+    result = pytester.runpytest("-s")
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["*iterations 1000 expiry 2.5", "tolerance 16.0", "spec Binary(*"])
+
+
+@pytest.mark.skipif(pytest.version_tuple < (9,), reason="native TOML came with pytest 9")
+def test_native_toml_takes_a_whole_number_of_seconds(pytester: pytest.Pytester) -> None:
+    pytester.makepyprojecttoml("[tool.pytest]\necholeak_expiry = 2\n")
+    pytester.makepyfile(SHOW_OPTIONS)
+    pytester.runpytest("-s").stdout.fnmatch_lines(["*iterations None expiry 2.0"])
+
+
+def test_pyproject_ini_options_take_numbers(pytester: pytest.Pytester) -> None:
+    pytester.makepyprojecttoml(
+        "[tool.pytest.ini_options]\necholeak_iterations = 1000\necholeak_expiry = 2.5\n"
+    )
+    pytester.makepyfile(SHOW_OPTIONS)
+    pytester.runpytest("-s").stdout.fnmatch_lines(["*iterations 1000 expiry 2.5"])
+
+
+def test_the_url_flag_points_a_run_at_a_running_service(pytester: pytest.Pytester) -> None:
+    pytester.makeini("[pytest]\necholeak_go_source = shop\n")
+    pytester.makepyfile(SHOW_OPTIONS)
+    pytester.runpytest(
+        "-s", "--echoleak-url=http://127.0.0.1:9", "--echoleak-pprof=:6060/debug/pprof"
+    ).stdout.fnmatch_lines(["spec Running(url='http://127.0.0.1:9', pprof=':6060/debug/pprof'*"])
+
+
+# Marker
+
+
+@pytest.mark.parametrize(
+    ("marker", "words"),
+    [
+        ("iteration=5", "*test_it: *echoleak(iteration=...): unknown keyword; known are iterat*"),
+        ("rounds=2", "*test_it: @pytest.mark.echoleak(rounds=...): must be a whole number, 3 or*"),
+        ("tolerance=16", "*test_it: tolerance: must be a Tolerance*"),
+        ("fresh=1", "*test_it: @pytest.mark.echoleak(fresh=...): must be True or False*"),
+        ("100", "*test_it: @pytest.mark.echoleak takes keywords only*"),
+        ("iterations=4, rounds=5", "*test_it: iterations: 4 cannot fill 5 rounds*"),
+    ],
+)
+def test_a_bad_marker_names_its_test(project: pytest.Pytester, marker: str, words: str) -> None:
+    project.makepyfile(f"import pytest\n@pytest.mark.echoleak({marker})\ndef test_it(): pass\n")
+    result = project.runpytest()
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([words])
+
+
+def test_a_bad_marker_fails_its_test_under_xdist(project: pytest.Pytester) -> None:
+    project.makepyfile(
+        """
+        import pytest
+
+        @pytest.mark.echoleak(iteration=5)
+        def test_it(): pass
+
+        def test_other(): pass
+        """
+    )
+    result = project.runpytest_subprocess("-n2")
+    result.assert_outcomes(errors=1, passed=1)
+    result.stdout.fnmatch_lines(["*test_it: *iteration=...): unknown keyword; known are*"])
+
+
+# Without it
+
+
+def test_it_can_be_switched_off(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile("def test_it(): pass\ndef test_needs(assert_no_leak): pass\n")
+    result = pytester.runpytest("-p", "no:echoleak")
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(["*fixture 'assert_no_leak' not found"])
+
+
+@pytest.mark.parametrize("arguments", [(), ("-W", "error"), ("-n2",), ("-p", "no:terminal")])
+def test_unused_it_loads_nothing_heavy_and_says_nothing(
+    pytester: pytest.Pytester, arguments: tuple[str, ...]
+) -> None:
+    pytester.makepyfile(
+        f"""
+        import sys
+
+        def test_it():
+            heavy = {HEAVY}
+            assert not [name for name in heavy if name in sys.modules]
+            assert not [name for name in sys.modules if name.startswith("pytest_echoleak.serv")]
+        """
+    )
+    result = pytester.runpytest_subprocess(*arguments)
+    assert result.ret == 0
+    assert "echoleak:" not in result.stdout.str()
+
+
+# Results
+
+FOUR_TESTS = """
+import pytest
+from pytest_echoleak import Allow
+
+def test_leak(assert_no_leak):
+    assert_no_leak("GET /leak", iterations=1000)
+
+def test_clean(assert_no_leak):
+    report = assert_no_leak("GET /clean/{i}", iterations=1000)
+    assert report.verdict == "clean"
+    assert_no_leak("GET /clean", iterations=1000)
+
+def test_odd(assert_no_leak):
+    assert_no_leak("GET /odd", iterations=1000, allow=[Allow(function="nothing.*", reason="an LRU")])
+
+def test_broken(assert_no_leak):
+    assert_no_leak("GET /broken")
+"""
+
+
+def test_a_failure_ends_on_the_users_line_and_its_first_line_stands_alone(
+    project: pytest.Pytester,
+) -> None:
+    project.makepyfile(FOUR_TESTS)
+    result = project.runpytest("-W", "error")
+    result.assert_outcomes(failed=3, passed=1)
+    result.stdout.fnmatch_lines(
+        [
+            '>       assert_no_leak("GET /leak", *',
+            "E       *LeakError: GET /leak leaks 1.000 object (64 B) per request, over 1,000 req*",
+            "E         1.  64 B, 1.000 object per request, exact   internal/user.go:42  *User).Get",
+            "E         profiles  .echoleak/*test_leak/   go tool pprof -diff_base before* after*",
+            "E         again     pytest *::test_leak",
+            "*.py:5: LeakError",
+            '>       assert_no_leak("GET /odd", *',
+            "E       *InconclusiveError: GET /odd is inconclusive after 1,000 requests: growth*",
+            "*.py:13: InconclusiveError",
+            '>       assert_no_leak("GET /broken")',
+            "E       *WorkloadError: GET /broken: iteration 37 was answered with 500",
+            "*.py:16: WorkloadError",
+        ]
+    )
+    assert "fixtures.py" not in result.stdout.str()
+
+
+def test_the_summary_tells_all_checks_where_something_failed(project: pytest.Pytester) -> None:
+    project.makepyfile(FOUR_TESTS)
+    project.runpytest().stdout.fnmatch_lines(
+        [
+            "*= echoleak =*",
+            "*::test_leak",
+            "  leak          GET /leak leaks 1.000 object (64 B) per request*",
+            "*internal/user.go:42*",
+            "*::test_clean",
+            "  clean         GET /clean/{i} is clean: nothing stayed of 1,000 requests*",
+            "  clean         GET /clean is clean*",
+            "  inconclusive  GET /odd is inconclusive after 1,000 requests*",
+            "  error         GET /broken could not be checked: WorkloadError: *",
+            "service Running(http://127.0.0.1:1): process, because no engine answers",
+            "unused: Allow(function='nothing.*') matched nothing in this run*",
+        ]
+    )
+
+
+def test_a_pass_says_nothing_without_v_and_what_it_proved_with_it(
+    project: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    project.makepyfile("def test_it(assert_no_leak): assert_no_leak('GET /clean', iterations=1000)")
+    assert "echoleak =" not in project.runpytest().stdout.str()
+    project.runpytest("-v").stdout.fnmatch_lines(
+        [
+            "*GET /clean is clean: nothing stayed of 1,000 requests, so fewer than 1 in 140 leaks"
+            " (99.9 %, identical requests)*"
+        ]
+    )
+
+
+def test_the_report_holds_every_check(project: pytest.Pytester) -> None:
+    project.makepyfile(FOUR_TESTS)
+    result = project.runpytest("--echoleak-report=out")
+    result.stdout.fnmatch_lines(["report: *out/echoleak.json"])
+    checks = checks_of(project.path / "out")
+    assert [check["verdict"] for check in checks] == [
+        "leak",
+        "clean",
+        "clean",
+        "inconclusive",
+        "error",
+    ]
+    assert checks[0]["findings"][0]["file"] == "internal/user.go"
+    assert checks[0]["artifacts"][0].endswith("test_leak/before.heap.pb.gz")
+    assert not Path(checks[0]["artifacts"][0]).is_absolute()
+    assert checks[-1]["reason"].startswith("WorkloadError: GET /broken: iteration 37")
+
+
+def test_under_xdist_one_file_holds_the_checks_of_all_workers(project: pytest.Pytester) -> None:
+    project.makepyfile(FOUR_TESTS)
+    result = project.runpytest_subprocess("-n2", "--echoleak-report=out", "-W", "error")
+    result.assert_outcomes(failed=3, passed=1)
+    result.stdout.fnmatch_lines(["*= echoleak =*", "  leak *GET /leak*"])
+    verdicts = sorted(check["verdict"] for check in checks_of(project.path / "out"))
+    assert verdicts == ["clean", "clean", "error", "inconclusive", "leak"]
+    assert [path.name for path in (project.path / "out").iterdir()] == ["echoleak.json"]
+
+
+def test_a_worker_that_crashes_takes_no_other_results_with_it(project: pytest.Pytester) -> None:
+    project.makepyfile(
+        """
+        import os, pytest
+
+        @pytest.mark.parametrize("number", range(6))
+        def test_it(assert_no_leak, number):
+            assert_no_leak("GET /clean")
+            if number == 3:
+                os._exit(3)
+        """
+    )
+    project.runpytest_subprocess("-n2", "--echoleak-report=out")
+    names = {check["nodeid"].partition("[")[2] for check in checks_of(project.path / "out")}
+    assert names == {"0]", "1]", "2]", "4]", "5]"}
+
+
+def test_a_report_without_checks_is_written_too(project: pytest.Pytester) -> None:
+    project.makepyfile("def test_it(): pass")
+    project.runpytest("--echoleak-report=out")
+    assert checks_of(project.path / "out") == []
+
+
+def test_collecting_writes_no_report(project: pytest.Pytester) -> None:
+    project.makepyfile("def test_it(): pass")
+    project.runpytest("--echoleak-report=out", "--collect-only")
+    assert not (project.path / "out").exists()
+
+
+def test_the_report_folder_in_ini_is_relative_to_the_ini_file(project: pytest.Pytester) -> None:
+    project.makeini("[pytest]\necholeak_report = out\n")
+    folder = project.mkdir("sub")
+    (folder / "test_it.py").write_text("def test_it(): pass")
+    project.chdir()
+    project.runpytest("sub", "--rootdir=sub")
+    assert checks_of(project.path / "out") == []
+
+
+def test_junit_has_the_properties_of_each_check(project: pytest.Pytester) -> None:
+    project.makepyfile(
+        FOUR_TESTS + "\ndef test_hostile(assert_no_leak):"
+        "\n    assert_no_leak('GET /clean\\x1b\\x00\\ufffe<&')\n"
+    )
+    project.runpytest("--junitxml=junit.xml")
+    properties = {
+        case.get("name"): {
+            prop.get("name"): prop.get("value") for prop in case.iterfind("properties/property")
+        }
+        for case in ElementTree.parse(project.path / "junit.xml").iter("testcase")
+    }
+    assert properties["test_leak"]["echoleak.verdict"] == "leak"
+    assert properties["test_leak"]["echoleak.location"] == "internal/user.go:42"
+    assert properties["test_clean"]["echoleak.verdict"] == "clean"
+    assert properties["test_clean"]["echoleak.2.workload"] == "GET /clean"
+    assert properties["test_broken"]["echoleak.verdict"] == "error"
+    assert properties["test_hostile"]["echoleak.verdict"] == "clean"
