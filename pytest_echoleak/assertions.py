@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 class LeakError(AssertionError):
     """The service keeps something of every so many requests. `report` holds what was found."""
 
+    # As pytest does with its own: a test's output begins with "LeakError: GET /users/42 leaks".
+    __module__ = "builtins"
+
     def __init__(self, message: str, report: LeakReport | None = None) -> None:
         super().__init__(message)
         self.report = report
@@ -33,6 +36,8 @@ class LeakError(AssertionError):
 
 class InconclusiveError(AssertionError):
     """The check could neither exclude a leak nor show one; `report` says why and what to change."""
+
+    __module__ = "builtins"
 
     def __init__(self, message: str, report: LeakReport | None = None) -> None:
         super().__init__(message)

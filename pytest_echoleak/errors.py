@@ -37,3 +37,12 @@ class ProfileError(SnapshotError):
 
 class WorkloadError(EcholeakError):
     """A request was not answered as expected, or the workload did not reach the service."""
+
+
+class IterationError(WorkloadError):
+    """One iteration failed: `number` is the one it was given, `what` what happened in it."""
+
+    def __init__(self, number: int, what: str) -> None:
+        super().__init__(f"iteration {number}: {what}")
+        self.number = number
+        self.what = what

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NoReturn
 
-from pytest_echoleak.errors import ServiceError, SnapshotError, WorkloadError
+from pytest_echoleak.errors import IterationError, ServiceError, SnapshotError, WorkloadError
 from pytest_echoleak.results import Progress
 from pytest_echoleak.series import Round
 from pytest_echoleak.service import EchoService
@@ -17,6 +17,7 @@ from pytest_echoleak.workload.driver import Driver
 
 _BATCH_SECONDS = 0.25
 _LARGEST_BATCH = 1_000
+_DYING_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -93,11 +94,13 @@ class Measurement:
         while done < iterations and not (self._clock.over and self.first is not None):
             count = min(self._batch, iterations - done)
             began = time.monotonic()
+            first = self._service.take_numbers(count)
             try:
-                self._driver.run(self._service.take_numbers(count), count)
-            except WorkloadError as error:
+                self._driver.run(first, count)
+            except IterationError as error:
                 self._driver.rest()
-                self._explain(error, phase)
+                place = f"{phase}, iteration {done + error.number - first + 1:,} of {iterations:,}"
+                self._explain(error, place)
             self._adapt(count, time.monotonic() - began)
             done += count
             self._report(phase, done, iterations)
@@ -123,26 +126,22 @@ class Measurement:
         elif seconds > _BATCH_SECONDS * 2:
             self._batch = max(count // 2, 1)
 
-    def _explain(self, error: WorkloadError, phase: str) -> NoReturn:
-        """Say whether the service is still there, in which phase it happened, and what it printed.
+    def _explain(self, error: IterationError, place: str) -> NoReturn:
+        """Say what the service answered or how it ended, where, and what it printed.
 
         A service needs a moment to die: its last connection ends before its process does.
         """
         instance = self._service.instance
-        limit = time.monotonic() + 1.0
+        limit = time.monotonic() + (_DYING_SECONDS if error.__cause__ else 0.0)
         while (ending := instance.ending()) is None and time.monotonic() < limit:
             time.sleep(0.05)
-            if "failed" not in str(error):
-                break
         log = self._service.logs()
         if ending is not None:
-            text = (
-                f"{instance.name} ended ({ending}) during {phase} of the check of {self._label}:"
-                f" {error}"
-            )
+            text = f"{instance.name} ended ({ending}) in {place} of the check: {error.what}"
             raise ServiceError(with_log(text, log)) from error
-        text = f"{self._label} on {instance.name}, {phase}, {error}"
-        raise WorkloadError(with_log(text, log)) from error.__cause__
+        raise WorkloadError(with_log(f"{error.what}\n\nIn {place}, {instance.name}.", log)) from (
+            error.__cause__
+        )
 
     def _report(self, phase: str, done: int, total: int) -> None:
         if self._progress is not None:

@@ -10,7 +10,7 @@ from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from typing import Any, Protocol
 
-from pytest_echoleak.errors import WorkloadError
+from pytest_echoleak.errors import IterationError, WorkloadError
 from pytest_echoleak.text import printable
 from pytest_echoleak.transport import Connection, Response, TransportError, split_url
 from pytest_echoleak.workload.request import Template, refusal
@@ -82,7 +82,7 @@ class _Sender:
             request = self._fixed.get(place) or template.render(connection.host_header, number)
             response = _exchange(connection, template, request, number)
             if why := refusal(template.request.expect, response):
-                raise WorkloadError(_unexpected(template, number, why, response))
+                raise IterationError(number, _unexpected(template, number, why, response))
 
     def close(self) -> None:
         if self._connection is not None:
@@ -107,15 +107,15 @@ def _exchange(connection: Connection, template: Template, request: bytes, number
         return connection.exchange(request, head=template.request.method == "HEAD")
     except TransportError as cause:
         sent = "" if cause.sent else " (it was not sent)"
-        text = f"iteration {number}: {template.described(number)} failed{sent}: {cause}"
-        raise WorkloadError(text) from cause
+        what = f"{template.described(number)} failed{sent}: {cause}"
+        raise IterationError(number, what) from cause
 
 
 def _unexpected(template: Template, number: int, why: str, response: Response) -> str:
     body = printable(response.body[: 4 * _SHOWN_BODY_CHARS].decode("utf-8", "replace"))
     shown = body[:_SHOWN_BODY_CHARS] + ("..." if len(body) > _SHOWN_BODY_CHARS else "")
     answer = f": {shown.strip()}" if shown.strip() else " with an empty body"
-    return f"iteration {number}: {template.described(number)} {why}{answer}"
+    return f"{template.described(number)} {why}{answer}"
 
 
 class _PlainCalls:
@@ -250,6 +250,6 @@ class _Crew:
             self._pool.shutdown()
 
 
-def _callable_failed(workload: Call, number: int, cause: Exception) -> WorkloadError:
+def _callable_failed(workload: Call, number: int, cause: Exception) -> IterationError:
     what = f"{type(cause).__name__}: {printable(str(cause), 2000)}"
-    return WorkloadError(f"iteration {number}: {workload.label} raised {what}")
+    return IterationError(number, f"{workload.label} raised {what}")
