@@ -1,0 +1,65 @@
+# make demo    sets up all it needs in .venv, runs the example's tests, and shows a leak being caught
+# make test    sets up all it needs in .venv, and runs every test
+# make lint    ruff, mypy --strict, gofmt and go vet
+#
+# Python 3.10 or later is all that must be there; `make demo PYTHON=/path/to/python3.12` takes another.
+
+SHELL := /bin/sh
+ifndef PYTHON
+PYTHON := $(shell for python in python3 python3.14 python3.13 python3.12 python3.11 python3.10 python; do \
+	if $$python -c 'import ensurepip, sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null; \
+	then echo $$python; exit; fi; done; echo python3)
+endif
+
+BIN := $(CURDIR)/.venv/bin
+# A Go toolchain is there only where PATH had none that could build the example.
+export PATH := $(BIN):$(PATH)
+GO_FOLDERS := example_project tests/goapps
+
+.PHONY: help demo test test-lowest lint format env dev-env clean
+
+help:
+	@sed -n 's/^# make /make /p' Makefile
+
+env: python
+	@$(PYTHON) tools/setup_env.py
+
+dev-env: python
+	@$(PYTHON) tools/setup_env.py dev
+
+.PHONY: python
+python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null || { \
+	echo "==> Python 3.10 or later is needed, and there is none on PATH (make PYTHON=/path/to/it)."; exit 1; }
+
+demo: env
+	@$(BIN)/python tools/demo.py
+
+# The example's tests are a project of their own, as a user would have it.
+test: dev-env
+	@status=0; \
+	echo "==> the example's tests"; \
+	(cd example_project && $(BIN)/python -m pytest) || status=1; \
+	echo "==> the plugin's tests"; \
+	$(BIN)/python -m pytest || status=1; \
+	exit $$status
+
+# The oldest versions that pyproject.toml names, in an environment of their own.
+test-lowest: dev-env
+	@$(BIN)/python tools/lowest.py
+
+lint: dev-env
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	cd example_project && $(BIN)/mypy --strict --allow-untyped-defs --allow-incomplete-defs tests
+	test -z "$$(gofmt -l $(GO_FOLDERS) | tee /dev/stderr)"
+	cd example_project && go vet ./...
+
+format: dev-env
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	gofmt -w $(GO_FOLDERS)
+
+clean:
+	rm -rf .venv .echoleak example_project/.echoleak .mypy_cache .ruff_cache .pytest_cache
