@@ -54,10 +54,23 @@ def start_container(
         limit_bytes = memory_bytes(spec.memory)
         pprof_port(spec)
         sweep(engine)
+        try:
+            recipe = prepare(engine, spec)
+            return _started(engine, spec, recipe, limit_bytes, ready_timeout_seconds)
+        except EngineError as error:
+            if not _is_image_missing(error):
+                raise
+        # Another pytest pruned the image just before its first container: it is made anew.
         recipe = prepare(engine, spec)
+        return _started(engine, spec, recipe, limit_bytes, ready_timeout_seconds)
     except BaseException:
         engine.close()
         raise
+
+
+def _started(
+    engine: Engine, spec: Startable, recipe: Recipe, limit_bytes: int, ready_timeout_seconds: float
+) -> ContainerInstance:
     instance = ContainerInstance(engine, spec, recipe, limit_bytes, ready_timeout_seconds)
     try:
         instance.start()
@@ -65,6 +78,12 @@ def start_container(
         instance.stop()
         raise
     return instance
+
+
+def _is_image_missing(error: EngineError) -> bool:
+    import docker.errors
+
+    return isinstance(error.__cause__, docker.errors.ImageNotFound)
 
 
 class ContainerInstance:

@@ -81,13 +81,10 @@ def connect() -> Engine:
 
     Raises EngineError, which names the engine's address, what it answered, and what to do.
     """
-    import docker
-
     arguments, host = _resolve()
     with engine_errors(host, None):
-        client = docker.DockerClient(
-            **arguments, timeout=_ANSWER_SECONDS, use_ssh_client=host.startswith("ssh://")
-        )
+        _knock(host)
+        client = _client(**arguments, use_ssh_client=host.startswith("ssh://"))
     try:
         with engine_errors(host, None):
             version = client.version()
@@ -132,6 +129,33 @@ def explanation(error: BaseException) -> str:
 def url_host(host: str) -> str:
     """Return `host` as it is written in a URL: an IPv6 address in brackets."""
     return f"[{host}]" if ":" in host else host
+
+
+def _knock(host: str) -> None:
+    """Raise OSError where nothing listens on a Unix socket: the SDK would leave its own open."""
+    parts = urlsplit(host)
+    if parts.scheme == "unix" and hasattr(socket, "AF_UNIX"):
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.settimeout(_ANSWER_SECONDS)
+            probe.connect(parts.path)
+
+
+def _client(**arguments: Any) -> DockerClient:
+    """Return a client that has agreed on a version with the engine, or close what it opened.
+
+    The SDK's own constructor does neither close its sockets nor give itself away when it fails.
+    """
+    import docker
+
+    api = docker.APIClient.__new__(docker.APIClient)
+    try:
+        api.__init__(**arguments, timeout=_ANSWER_SECONDS)  # type: ignore[misc]
+    except BaseException:
+        api.close()
+        raise
+    client = docker.DockerClient.__new__(docker.DockerClient)
+    client.api = api
+    return client
 
 
 def _resolve() -> tuple[dict[str, Any], str]:
