@@ -278,6 +278,15 @@ def _progress_line(config: pytest.Config) -> Any:
     )
 
 
+def _label(workload: Any) -> str:
+    from pytest_echoleak.workload.workload import to_workload
+
+    try:
+        return to_workload(workload).label
+    except SettingError:
+        return str(workload)
+
+
 def _error_report(
     item: pytest.Item, service: EchoService, workload: Any, error: Exception, seconds: float
 ) -> LeakReport:
@@ -288,7 +297,7 @@ def _error_report(
     first_line = str(error).partition("\n")[0] or type(error).__name__
     return LeakReport(
         nodeid=item.nodeid,
-        workload=printable_line(str(workload)),
+        workload=printable_line(_label(workload)),
         service=describe(service.spec),
         verdict="error",
         iterations=0,

@@ -281,7 +281,8 @@ def test_clean(assert_no_leak):
     assert_no_leak("GET /clean", iterations=1000)
 
 def test_odd(assert_no_leak):
-    assert_no_leak("GET /odd", iterations=1000, allow=[Allow(function="nothing.*", reason="an LRU")])
+    lru = Allow(function="nothing.*", reason="an LRU")
+    assert_no_leak("GET /odd", iterations=1000, allow=[lru])
 
 def test_broken(assert_no_leak):
     assert_no_leak("GET /broken")
@@ -304,10 +305,10 @@ def test_a_failure_ends_on_the_users_line_and_its_first_line_stands_alone(
             "*.py:5: LeakError",
             '>       assert_no_leak("GET /odd", *',
             "E       *InconclusiveError: GET /odd is inconclusive after 1,000 requests: growth*",
-            "*.py:13: InconclusiveError",
+            "*.py:14: InconclusiveError",
             '>       assert_no_leak("GET /broken")',
             "E       *WorkloadError: GET /broken: iteration 37 was answered with 500",
-            "*.py:16: WorkloadError",
+            "*.py:17: WorkloadError",
         ]
     )
     assert "fixtures.py" not in result.stdout.str()

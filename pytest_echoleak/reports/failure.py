@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Iterator, Sequence
 
 from pytest_echoleak.reports import units
-from pytest_echoleak.reports.sentences import because, noun, sentence
+from pytest_echoleak.reports.sentences import because, growing, noun, sentence
 from pytest_echoleak.results import Finding, LeakReport, Location
 from pytest_echoleak.text import printable_line
 
@@ -23,15 +23,16 @@ _READ_REQUEST = "net/http.readRequest"
 def failure_text(report: LeakReport) -> str:
     """Return the message of a LeakError or an InconclusiveError; its first line stands alone."""
     lines = [sentence(report), ""]
-    heads = [_head(finding, noun(report)) for finding in report.findings[:SHOWN_FINDINGS]]
+    found = growing(report)
+    heads = [_head(finding, noun(report)) for finding in found[:SHOWN_FINDINGS]]
     width = max(map(len, heads), default=0)
-    for place, (head, finding) in enumerate(zip(heads, report.findings, strict=False), start=1):
+    for place, (head, finding) in enumerate(zip(heads, found, strict=False), start=1):
         lines.append(f"  {place}.  {head:<{width}}   {place_of(finding.location)}")
         lines += _evidence_lines(finding, noun(report))
-    hidden = report.findings[SHOWN_FINDINGS:]
+    hidden = found[SHOWN_FINDINGS:]
     if hidden:
         lines.append(f"  and {units.whole(len(hidden), 'smaller finding')} more, all in the report")
-    if report.findings:
+    if found:
         lines.append("")
     if report.verdict == "inconclusive":
         lines.append(_fact("change", _what_to_change(report)))
@@ -56,13 +57,12 @@ def _head(finding: Finding, one: str) -> str:
 
 def _evidence_lines(finding: Finding, one: str) -> Iterator[str]:
     if kept_whole_request(finding):
-        yield from _labelled("keeps", _kept_request_lines(finding, one))
+        yield from _labelled("note", _kept_request_lines(finding, one))
     else:
         yield from _labelled("through", _frames_below(finding))
+        yield from _labelled("note", [printable_line(finding.note)] if finding.note else [])
     if finding.stacks > 1:
         yield from _labelled("with", [f"{units.whole(finding.stacks - 1, 'more stack')} there"])
-    if finding.note:
-        yield from _labelled("note", [printable_line(finding.note)])
     if finding.held_by:
         yield from _labelled("held by", [printable_line(" -> ".join(finding.held_by), 1000)])
     if finding.retained_bytes is not None:
@@ -89,13 +89,13 @@ def _evidence(finding: Finding) -> str:
 
 
 def _kept_request_lines(finding: Finding, one: str) -> list[str]:
+    parts = units.counted(finding.objects_per_iteration, "part")
     return [
-        "whole requests, as net/http read them: the service still refers to them after it answered",
-        f"each {one} leaves {units.counted(finding.objects_per_iteration, 'object')}"
-        f" ({units.size(finding.bytes_per_iteration)}) of them behind. No line of the application"
-        " allocates these,",
-        "so none is named: look for what stores a request, its context or its header beyond the"
-        " handler (only a heap dump names the holder)",
+        printable_line(finding.note) or "whole requests are retained",
+        f"each {one} leaves {parts} of one ({units.size(finding.bytes_per_iteration)}) behind."
+        " net/http allocates them, no line of the service:",
+        "look for what keeps a request, its context or its header beyond the handler; only a heap"
+        " dump would name it",
     ]
 
 

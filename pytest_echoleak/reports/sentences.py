@@ -41,6 +41,17 @@ def because(report: LeakReport) -> tuple[str, str]:
     return why, change
 
 
+def growing(report: LeakReport) -> tuple[Finding, ...]:
+    """Return the findings that grew. Of an inconclusive check some only went up and down."""
+    return tuple(
+        one
+        for one in report.findings
+        if one.objects_per_iteration > 0
+        or one.bytes_per_iteration > 0
+        or one.goroutines_per_iteration > 0
+    )
+
+
 def growth(findings: Iterable[Finding]) -> str:
     """Return what findings grow by, all together: "1.000 object (64 B) and 1.000 goroutine"."""
     found = tuple(findings)

@@ -12,7 +12,7 @@ from pytest_echoleak.recording import AllowUse, Recorded
 from pytest_echoleak.reports import units
 from pytest_echoleak.reports.failure import place_of
 from pytest_echoleak.reports.json_report import FILE_NAME, check_from_json
-from pytest_echoleak.reports.sentences import sentence
+from pytest_echoleak.reports.sentences import growing, sentence
 from pytest_echoleak.results import LeakReport, VerdictName
 from pytest_echoleak.text import printable_line
 
@@ -64,9 +64,10 @@ def _table(reports: Sequence[LeakReport], width: int) -> Iterator[Line]:
 
 
 def _rows(report: LeakReport, width: int) -> Iterator[Line]:
-    places = [place_of(finding.location) for finding in report.findings[:_SHOWN_PLACES]]
-    if len(report.findings) > _SHOWN_PLACES:
-        places.append(f"and {len(report.findings) - _SHOWN_PLACES} more")
+    found = growing(report)
+    places = [place_of(finding.location) for finding in found[:_SHOWN_PLACES]]
+    if len(found) > _SHOWN_PLACES:
+        places.append(f"and {len(found) - _SHOWN_PLACES} more")
     markup = _MARKUP[report.verdict]
     head = f"  {report.verdict:<{_VERDICT_WIDTH}}  "
     indent = " " * len(head) if width >= _ROOMY_WIDTH else "    "

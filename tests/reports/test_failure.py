@@ -72,7 +72,7 @@ def test_kept_whole_requests_are_said_to_be_that() -> None:
     )
     text = failure_text(leak(kept))
     assert "whole requests" in text
-    assert "each request leaves 9.000 objects (1,040 B)" in text
+    assert "each request leaves 9.000 parts of one (1,040 B) behind" in text
     assert "a heap dump" in text
     assert "whole requests" not in failure_text(leak(heap(stack=(HANDLER, READ_REQUEST))))
 
@@ -122,6 +122,13 @@ def test_growth_that_did_not_settle_is_shown_with_what_to_change() -> None:
     assert text.startswith("GET /users/42 is inconclusive after 1,000 requests: too little")
     assert "internal/handlers/user.go:42" in text
     assert "  change    give it more iterations" in text
+
+
+def test_what_only_went_up_and_down_is_not_shown() -> None:
+    still = heap(objects_per_iteration=0.0, bytes_per_iteration=-1.0, objects=0, bytes=-30)
+    text = failure_text(inconclusive(findings=(still, goroutine())))
+    assert "user.go" not in text
+    assert "  1.  1.000 goroutine" in text
 
 
 def test_unused_allows_are_told() -> None:
