@@ -56,8 +56,9 @@ def test_kept_request_is_caught_as_a_whole(assert_no_leak):
 
     [kept] = [one for one in caught.value.report.findings if "whole requests" in one.note]
     assert kept.location.function == "net/http.readRequest"
-    # Nine objects, of which the smallest may share a block: Go's allocator packs them.
-    assert 8 <= kept.objects_per_iteration <= 9.1
+    # Nine or ten objects. Go's allocator packs the smallest into shared blocks, so it is no whole
+    # number, and which of them count depends on what was allocated beside them.
+    assert 8 <= kept.objects_per_iteration <= 10.1
 
 
 @pytest.mark.parametrize("path", ["request", *(leak.path for leak in LEAKS)])
