@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from pytest_echoleak import GoSource
 
 MODULE = Path(__file__).parents[1]

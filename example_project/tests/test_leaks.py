@@ -5,12 +5,14 @@ A line is found by its comment in the Go source, such as `// leak: listener`.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+
 from pytest_echoleak import Finding, LeakError
 
-from .conftest import MODULE
+MODULE = Path(__file__).parents[1]
 
 
 class Leak(NamedTuple):

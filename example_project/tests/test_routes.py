@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from pytest_echoleak import Request
 
 NEW_NOTE = Request("POST", "/notes", json={"user_id": 42, "title": "Note {i}"}, expect=201)
