@@ -15,21 +15,17 @@ from pytest_echoleak.measurement import Clock, Measurement
 from pytest_echoleak.options import NO_EVENT_FACTOR, Options
 from pytest_echoleak.ownership import Ownership
 from pytest_echoleak.results import Finding, LeakReport, Progress, VerdictName
+from pytest_echoleak.schedule import idle_seconds, next_round
 from pytest_echoleak.series import Round, allocated_by_load, make_series
 from pytest_echoleak.service import EchoService
 from pytest_echoleak.services.attached import exclusive
 from pytest_echoleak.services.specs import describe
 from pytest_echoleak.tolerance import Allow
-from pytest_echoleak.verdict import STEADY_ROUNDS, Judgement, bounds, conclude, judge
+from pytest_echoleak.trends import STEADY_ROUNDS
+from pytest_echoleak.verdict import Judgement, bounds, conclude, judge
 from pytest_echoleak.workload.driver import driving
 from pytest_echoleak.workload.workload import Call, Workload, WorkloadLike, to_workload
 
-# An extending round is so many times as long as all before it.
-_EXTENSION = 2
-# Long enough for what runs once a second, and for so many events of the slowest growth.
-_SHORTEST_IDLE_SECONDS = 1.1
-_IDLE_EVENTS = 20
-_LONGEST_IDLE_SECONDS = 5.0
 # Growth beyond this ends the extension: what may be kept of a leak must fit into the service.
 _KEPT_LIMIT_BYTES = 256 << 20
 _KEPT_SHARE_OF_LIMIT = 4
@@ -162,19 +158,9 @@ class _Check:
 
     def _next_round(self, judgement: Judgement) -> int:
         """Return how many iterations to go on for, 0 where there is an end to it."""
-        done = self._iterations()
-        plateau = self._options.plateau
-        if not plateau or self._clock.over or self._kept_too_much():
+        if self._clock.over or self._kept_too_much():
             return 0
-        if done < plateau:
-            left = plateau - done
-            if left > 2 * _EXTENSION * done:
-                return _EXTENSION * done
-            # The rest in halves: of a cache that fills late, the last round is flat.
-            return math.ceil(left / 2) if left > done else left
-        # What is still unclear then is measured once more, for half as long again.
-        again = plateau + plateau // 2
-        return again - done if not judgement.steady and done < again else 0
+        return next_round(self._iterations(), self._options.plateau, steady=bool(judgement.steady))
 
     def _judge(self) -> Judgement:
         """Judge what was measured; where it grew steadily, against what grows with no load."""
@@ -186,22 +172,11 @@ class _Check:
     def _judge_with_long_idle(self) -> Judgement:
         """Judge against an idle round that is long enough for what was measured so far."""
         judgement = self._judge_series()
-        wanted = self._idle_seconds(judgement)
+        wanted = idle_seconds(self._measurement.rounds, judgement.steady + judgement.unclear)
         if not wanted or (self._idle is not None and self._idle.seconds >= wanted * 0.8):
             return judgement
         self._idle = self._measurement.idle(wanted)
         return self._judge_series()
-
-    def _idle_seconds(self, judgement: Judgement) -> float:
-        """Return how long to idle: until the slowest growth would show, if it were the clock's."""
-        findings = judgement.steady + judgement.unclear
-        if not findings:
-            return 0.0
-        rounds = self._measurement.rounds
-        seconds = sum(item.seconds for item in rounds)
-        slowest = min(max(finding.objects + finding.goroutines, 1) for finding in findings)
-        enough = max(seconds * _IDLE_EVENTS / slowest, _SHORTEST_IDLE_SECONDS)
-        return min(enough, max(item.seconds for item in rounds), _LONGEST_IDLE_SECONDS)
 
     def _judge_series(self) -> Judgement:
         options = self._options

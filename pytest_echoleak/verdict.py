@@ -1,30 +1,19 @@
 """The verdict: series of growth per stack in, findings and a decision out. No I/O, no clock.
 
-The rule, for each place in the user's code (stacks folded by their nearest own frame), for each
-goroutine entry, and for the process as a whole:
+Each place in the user's code is judged (its stacks folded by their nearest own frame), each
+goroutine's entry function, and the process as a whole; how one growth is judged is trends.py's.
 
-- *Excluded*: from some round on, so little grew that a leak in `detect` of the iterations would
-  have shown, with 99.9 % confidence. If leaking iterations come at random at the rate d, they are
-  Poisson(d n) in n iterations, and P(X <= c) <= exp(-dn) (e d n / c)^c (Chernoff's bound): for
-  c = 0 that asks for 6.9 / d iterations, and for more, the more objects happened to stay.
-  A healthy service is never quite still; but what fills, fills up, and a leak goes on.
-- *Steady*: it grew in each of the last three rounds, and in none of them did the rate fall below
-  three quarters of what it was before (half, where few events leave room for chance).
-  Where few objects hold many bytes (a slice that doubles, a map, a buffer replaced by a larger one)
-  bytes are judged. Such growth comes in steps, ever longer: the first rounds together count as one.
-- Else it is *unclear*, and only more iterations can tell.
-
-Steady growth of heap is called a leak once it went on for `plateau` iterations: a cache that fills
-looks the same until it is full. Hundreds of goroutines, one by one, are no cache: they end the
-check at once.
+- No growth that is not excluded, and enough iterations: *clean*.
+- Steady growth of heap is a *leak* once it went on for `plateau` iterations: a cache that fills
+  looks the same until it is full. Hundreds of goroutines, one by one, are no cache: they end the
+  check at once.
+- What is still unclear when no more iterations are to be had is *inconclusive*.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from enum import Enum
 from typing import Literal
 
 from pytest_echoleak.allowing import Allowance
@@ -34,30 +23,15 @@ from pytest_echoleak.ownership import Ownership
 from pytest_echoleak.results import Bounds, Evidence, Finding
 from pytest_echoleak.series import Growth, Kind, Series
 from pytest_echoleak.tolerance import Tolerance
+from pytest_echoleak.trends import Trend, trend
 
-STEADY_ROUNDS = 3
-_STEADY_SHARE = 0.75
-_MANY = 200  # events, of which chance moves a rate by less than a quarter
-_STEADY_SHARE_OF_FEW = 0.5
-_STEADY_SHARE_OF_STEPS = 0.4  # what doubles may have done so just before a round, or just after
-# More bytes than this per object that came: something was replaced by a larger one.
-_STEP_BYTES = 4096
 _SURE_GOROUTINES = 200
-_SMALLEST_OBJECT_BYTES = 16
 # Entry functions of goroutines that serve whatever comes, not one request's leak.
 _SHARED_ENTRIES = frozenset({"net/http.(*conn).serve", "runtime.goexit"})
 # A healthy net/http service fills caches of its own for thousands of requests, up to 0.06 objects
 # each, spread over many stacks: totals see nothing smaller. From MemStats also: 10 objects in 300.
 _TOTALS_FLOOR_OBJECTS = 0.1
 _TOTALS_FLOOR_BYTES = 32.0
-
-
-class Trend(Enum):
-    """What a growth does: see the module's docstring."""
-
-    EXCLUDED = "excluded"
-    STEADY = "steady"
-    UNCLEAR = "unclear"
 
 
 @dataclass(frozen=True)
@@ -136,90 +110,6 @@ def bounds(judgement: Judgement, iterations: int, detect: float, *, identical: b
     rate = NO_EVENT_FACTOR / iterations if judgement.untouched else detect
     floor = 0.0 if judgement.exact else _TOTALS_FLOOR_OBJECTS
     return Bounds(max(rate, floor), detect, identical_requests=identical)
-
-
-def trend(growth: Growth, iterations: Sequence[int], detect: float) -> Trend:
-    """Return what `growth` does over rounds of so many `iterations`."""
-    steady = _steady_objects(growth.count, iterations) or (
-        _in_steps(growth) and _steady_bytes(growth.bytes, iterations)
-    )
-    return _unless_excluded(growth, iterations, detect, Trend.STEADY if steady else Trend.UNCLEAR)
-
-
-def excluded(count: float, iterations: int, detect: float) -> bool:
-    """Tell whether `count` events in `iterations` exclude a rate of `detect`, at 99.9 %."""
-    expected = detect * iterations
-    if count <= 0:
-        return expected >= NO_EVENT_FACTOR
-    if count >= expected:
-        return False
-    return expected - count * (1 + math.log(expected / count)) >= NO_EVENT_FACTOR
-
-
-def _unless_excluded(
-    growth: Growth, iterations: Sequence[int], detect: float, otherwise: Trend
-) -> Trend:
-    """Return EXCLUDED where some last rounds together exclude a leak, else `otherwise`.
-
-    Where nothing grew in any round at all, the number of iterations is not this growth's matter.
-    """
-    if max(growth.count, default=0) <= 0 and max(growth.bytes, default=0) <= 0:
-        return Trend.EXCLUDED
-    total = sum(iterations)
-    count = size_bytes = 0.0
-    seen = 0
-    for place in range(len(iterations) - 1, -1, -1):
-        count += growth.count[place]
-        size_bytes += growth.bytes[place]
-        seen += iterations[place]
-        # Growth in steps pauses for longer and longer: silence must last as long.
-        if _in_steps(growth) and 2 * seen < total:
-            continue
-        smallest = detect * seen * _SMALLEST_OBJECT_BYTES
-        still = size_bytes <= max(smallest, _STEP_BYTES * count)
-        if still and excluded(max(count, 0), seen, detect):
-            return Trend.EXCLUDED
-    return otherwise
-
-
-def _steady_objects(values: Sequence[float], iterations: Sequence[int]) -> bool:
-    few = sum(values) < _MANY
-    share = _STEADY_SHARE_OF_FEW if few else _STEADY_SHARE
-    return _steady_rounds(values, iterations, share) or _steady_rounds(
-        *_first_as_one(values, iterations), share
-    )
-
-
-def _first_as_one(
-    values: Sequence[float], iterations: Sequence[int]
-) -> tuple[list[float], list[int]]:
-    """Return the rounds with the first ones, all of (nearly) one length, added up."""
-    first = sum(1 for n in iterations if n <= iterations[0] + 1)
-    return (
-        [sum(values[:first]), *values[first:]],
-        [sum(iterations[:first]), *iterations[first:]],
-    )
-
-
-def _steady_bytes(values: Sequence[float], iterations: Sequence[int]) -> bool:
-    first_as_one = _first_as_one(values, iterations)
-    return _steady_rounds(*first_as_one, _STEADY_SHARE_OF_STEPS)
-
-
-def _steady_rounds(values: Sequence[float], iterations: Sequence[int], share: float) -> bool:
-    if len(values) < STEADY_ROUNDS or sum(values) <= 0:
-        return False
-    for place in range(len(values) - STEADY_ROUNDS, len(values)):
-        before, runs = sum(values[:place]), sum(iterations[:place])
-        expected = before / runs * iterations[place] if runs else 0.0
-        if values[place] <= 0 or values[place] < share * expected:
-            return False
-    return True
-
-
-def _in_steps(growth: Growth) -> bool:
-    """Tell whether few objects hold many bytes: growth of that kind repeats in bytes alone."""
-    return sum(growth.bytes) > _STEP_BYTES * max(sum(growth.count), 0)
 
 
 def _sure(fold: Fold) -> bool:
