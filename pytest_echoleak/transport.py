@@ -200,11 +200,16 @@ def gunzip(data: bytes, limit_bytes: int) -> bytes:
         raise TransportError(text, reason="too large", sent=True)
     if not unpacker.eof:
         raise TransportError("truncated gzip", reason="malformed", sent=True)
+    if unpacker.unused_data:
+        raise TransportError("gzip with more data behind it", reason="malformed", sent=True)
     return plain
 
 
 class _Answer:
-    """Collects one answer through httptools' callbacks."""
+    """Collects one answer through httptools' callbacks.
+
+    What comes behind it belongs to no request: it is dropped, and the connection with it.
+    """
 
     def __init__(self, *, head: bool, limit_bytes: int) -> None:
         self._head = head
@@ -242,10 +247,18 @@ class _Answer:
     def response(self) -> Response:
         return Response(self._status, tuple(self._headers), b"".join(self._body))
 
+    def on_message_begin(self) -> None:
+        if self.done:
+            self.keep_alive = False
+
     def on_header(self, name: bytes, value: bytes) -> None:
+        if self.done:
+            return
         self._headers.append((name.decode("latin-1").lower(), value.decode("latin-1")))
 
     def on_headers_complete(self) -> None:
+        if self.done:
+            return
         status = self._parser.get_status_code()
         if status < 200:
             self._headers.clear()
@@ -256,6 +269,9 @@ class _Answer:
             self.done = True
 
     def on_body(self, body: bytes) -> None:
+        if self.done:
+            self.keep_alive = False
+            return
         self._body.append(body)
 
     def on_message_complete(self) -> None:
