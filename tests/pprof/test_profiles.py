@@ -234,12 +234,12 @@ class TestWhateverArrives:
         self.is_answered(gzip.compress(data))
 
     @settings(max_examples=200, deadline=None)
-   @given(st.sampled_from([EXACT, SAMPLED, GOROUTINES]), st.data())
+    @given(st.sampled_from([EXACT, SAMPLED, GOROUTINES]), st.data())
     def test_a_real_profile_cut_anywhere(self, whole: bytes, data: st.DataObject) -> None:
         self.is_answered(whole[: data.draw(st.integers(0, len(whole)))])
 
     @settings(max_examples=300, deadline=None)
-   @given(st.sampled_from([EXACT, SAMPLED, GOROUTINES]), st.data())
+    @given(st.sampled_from([EXACT, SAMPLED, GOROUTINES]), st.data())
     def test_a_real_profile_with_bytes_changed(self, whole: bytes, data: st.DataObject) -> None:
         changed = bytearray(whole)
         changes = st.tuples(st.integers(0, len(whole) - 1), st.integers(0, 255))
@@ -248,7 +248,7 @@ class TestWhateverArrives:
         self.is_answered(bytes(changed))
 
     @settings(max_examples=200, deadline=None)
-   @given(st.data())
+    @given(st.data())
     def test_a_compressed_profile_with_bytes_changed(self, data: st.DataObject) -> None:
         changed = bytearray(recorded("go1.27.sampled.heap"))
         changes = st.tuples(st.integers(0, len(changed) - 1), st.integers(0, 255))
