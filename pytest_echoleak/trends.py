@@ -29,6 +29,8 @@ _STEADY_SHARE_OF_STEPS = 0.4  # what doubles may have done so just before a roun
 _SMALLEST_OBJECT_BYTES = 16
 # More bytes than this per object that came: something was replaced by a larger one.
 _STEP_BYTES = 4096
+_SILENT_SHARE = 0.6  # of all iterations: what doubles must have doubled meanwhile
+_WOBBLE_SHARE = 0.1
 
 
 class Trend(Enum):
@@ -69,8 +71,6 @@ def _unless_excluded(
     if max(growth.count, default=0) <= 0 and max(growth.bytes, default=0) <= 0:
         return Trend.EXCLUDED
     total = sum(iterations)
-    # Buffers of random sizes rise and fall; what leaks never falls by as much as it rises.
-    wobble = -min(*growth.bytes, 0)
     count = size_bytes = 0.0
     seen = 0
     for place in range(len(iterations) - 1, -1, -1):
@@ -78,10 +78,11 @@ def _unless_excluded(
         size_bytes += growth.bytes[place]
         seen += iterations[place]
         # Growth in steps pauses for longer and longer: silence must last as long.
-        if _in_steps(growth) and 2 * seen < total:
+        if _in_steps(growth) and seen < _SILENT_SHARE * total:
             continue
-        smallest = detect * seen * _SMALLEST_OBJECT_BYTES
-        still = size_bytes <= max(smallest, _STEP_BYTES * count, 2 * wobble)
+        # Buffers of random sizes never hold quite the same: a tenth is no step of what grows.
+        few = max(detect * seen * _SMALLEST_OBJECT_BYTES, _STEP_BYTES * count)
+        still = size_bytes <= max(few, _WOBBLE_SHARE * sum(growth.bytes[:place]))
         if still and excluded(max(count, 0), seen, detect):
             return Trend.EXCLUDED
     return otherwise
