@@ -24,6 +24,7 @@ from pytest_echoleak.services.recipe import Program, Recipe, ask_program, prepar
 from pytest_echoleak.services.settings import pprof_port, pprof_url, resolve_environment
 from pytest_echoleak.services.specs import Startable, describe
 from pytest_echoleak.services.sweep import sweep
+from pytest_echoleak.services.workfolder import remove_leftovers
 from pytest_echoleak.text import printable_line, with_log
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ def start_container(
     try:
         limit_bytes = memory_bytes(spec.memory)
         pprof_port(spec)
+        remove_leftovers()
         sweep(engine)
         try:
             recipe = prepare(engine, spec)
@@ -288,10 +290,12 @@ def creation_arguments(spec: Startable, recipe: Recipe, reach: Reach) -> dict[st
 
     on_host_network = spec.network == "host"
     machine = "127.0.0.1" if on_host_network else reach.machine
+    is_local = reach.publish_address == "127.0.0.1"
+    listen_address = "127.0.0.1" if on_host_network and is_local else "0.0.0.0"
     environment, args = resolve_environment(
         spec,
         port=spec.port,
-        addr=f"0.0.0.0:{spec.port}",
+        addr=f"{listen_address}:{spec.port}",
         host=machine,
         inherited_godebug=recipe.environment.get("GODEBUG", ""),
     )
@@ -320,7 +324,7 @@ def creation_arguments(spec: Startable, recipe: Recipe, reach: Reach) -> dict[st
     if reach.publish_address and not on_host_network:
         ports = {spec.port, pprof_port(spec) or spec.port}
         arguments["ports"] = {f"{port}/tcp": (reach.publish_address, None) for port in ports}
-    if reach.publish_address == "127.0.0.1":
+    if is_local:
         arguments["extra_hosts"] = {reach.machine: "host-gateway"}
     return arguments
 

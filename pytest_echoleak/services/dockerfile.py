@@ -11,20 +11,21 @@ import os
 import re
 import shutil
 import subprocess
-import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from os import fspath
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from pytest_echoleak.errors import BuildError
+from pytest_echoleak.errors import BuildError, EngineError
 from pytest_echoleak.services.cache import locked
 from pytest_echoleak.services.engine import Engine, engine_errors
 from pytest_echoleak.services.gobuild import go_settings
 from pytest_echoleak.services.images import prune_images
 from pytest_echoleak.services.labels import IMAGE, STAGE
 from pytest_echoleak.services.specs import Dockerfile, describe
+from pytest_echoleak.services.supervised import SupervisedProgram
+from pytest_echoleak.services.workfolder import make_folder, remove_folder
 from pytest_echoleak.text import last_lines
 
 BUILD_SECONDS = 1800.0
@@ -135,35 +136,42 @@ def with_stage_labels(dockerfile: str, tag: str) -> str:
 def _build_by_command(engine: Engine, order: _Order, network: str) -> _Outcome:  # noqa: ARG001
     """Build by `docker build`, which finds the engine by the same rules as `connect`."""
     environment = {**os.environ, "BUILDKIT_PROGRESS": "plain"}
-    command = ["docker", "build", "--tag", order.tag]
+    command = [_docker_command() or "docker", "build", "--tag", order.tag]
     command += ["--label", f"{IMAGE}={order.tag}", "--network", network]
     for name, value in order.arguments.items():
         command += ["--build-arg", f"{name}={value}"]
-    with tempfile.TemporaryDirectory(prefix="pytest-echoleak-") as folder:
-        file = order.file
-        if not _has_buildx():
-            environment["DOCKER_BUILDKIT"] = "0"
-            command.append("--force-rm")
-            file = _labelled_copy(order, Path(folder))
-        id_file = Path(folder, "id")
-        command += ["--file", str(file)]
-        command += ["--iidfile", str(id_file), str(order.context)]
-        exit_code, log = _run(command, environment, order.timeout_seconds)
-        built = exit_code == 0 and id_file.is_file()
-        return _Outcome(id_file.read_text("ascii").strip() if built else None, log)
+    folder = make_folder()
+    id_file = folder / "id"
+    file = order.file
+    if not _has_buildx():
+        environment["DOCKER_BUILDKIT"] = "0"
+        command.append("--force-rm")
+        file = _labelled_copy(order, folder)
+    command += ["--iidfile", str(id_file), "--file", str(file), str(order.context)]
+    # Supervised, so that the build ends with a pytest that is killed: the engine then stops it.
+    build = SupervisedProgram(
+        command, environment=environment, working_folder=order.context, folder=folder
+    )
+    try:
+        ended = build.await_end(order.timeout_seconds)
+        image_id = id_file.read_text("ascii").strip() if id_file.is_file() else None
+    finally:
+        build.stop()
+    if ended is None:
+        text = f"{build.log()}\nended by us: not built within {order.timeout_seconds:g} s"
+        return _Outcome(None, text)
+    return _Outcome(image_id if ended.code == 0 else None, build.log())
 
 
 def _build_by_sdk(engine: Engine, order: _Order, network: str) -> _Outcome:
     import docker.errors
 
-    with (
-        tempfile.TemporaryDirectory(prefix="pytest-echoleak-") as folder,
-        engine_errors(engine.host, "build the image"),
-    ):
-        try:
+    folder = make_folder()
+    try:
+        with engine_errors(engine.host, "build the image"):
             image, log = engine.client.images.build(
                 path=str(order.context),
-                dockerfile=str(_labelled_copy(order, Path(folder))),
+                dockerfile=str(_labelled_copy(order, folder)),
                 tag=order.tag,
                 buildargs=dict(order.arguments),
                 labels={IMAGE: order.tag},
@@ -172,8 +180,13 @@ def _build_by_sdk(engine: Engine, order: _Order, network: str) -> _Outcome:
                 rm=True,
                 forcerm=True,
             )
-        except docker.errors.BuildError as error:
-            return _Outcome(None, _sdk_log(error.build_log) + f"\n{error.msg}")
+    except EngineError as error:
+        failure = error.__cause__
+        if not isinstance(failure, docker.errors.BuildError):
+            raise
+        return _Outcome(None, f"{_sdk_log(failure.build_log)}\n{failure.msg}")
+    finally:
+        remove_folder(folder)
     return _Outcome(str(image.id), _sdk_log(log))
 
 
@@ -189,42 +202,9 @@ def _sdk_log(lines: object) -> str:
     return "".join(str(entry.get("stream") or entry.get("error") or "") for entry in entries)
 
 
-def _run(
-    command: Sequence[str], environment: Mapping[str, str], timeout_seconds: float
-) -> tuple[int, str]:
-    """Run a command to its end, or to an end: whatever interrupts us, it does not go on."""
-    process = subprocess.Popen(
-        command,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    )
-    with process:
-        try:
-            output, _ = process.communicate(timeout=timeout_seconds)
-        except subprocess.TimeoutExpired:
-            _end(process)
-            output, _ = process.communicate()
-            text = output.decode("utf-8", "replace")
-            return 1, f"{text}\nended by us: not built within {timeout_seconds:g} s"
-        except BaseException:
-            _end(process)
-            raise
-    return process.returncode, output.decode("utf-8", "replace")
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    # Asked first: the command then has the engine stop the build and remove its containers.
-    process.terminate()
-    try:
-        process.wait(timeout=10)
-    except subprocess.TimeoutExpired:
-        process.kill()
-
-
 def _docker_command() -> str | None:
-    return shutil.which("docker")
+    # What supervises the command is for POSIX systems.
+    return shutil.which("docker") if os.name == "posix" else None
 
 
 def _has_buildx() -> bool:

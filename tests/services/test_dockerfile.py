@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import shutil
+import signal
+import subprocess
+import sys
 import time
 import urllib.request
 from pathlib import Path
@@ -129,14 +132,48 @@ def test_a_build_that_hangs_is_ended(
 
 
 def builder_containers(engine: Engine) -> list[str]:
-    """Return the containers of the classic builder, which have the labels of their stage."""
+    """Return the containers of the classic builder that are left after a moment."""
     for _ in range(100):
-        found = engine.client.api.containers(all=True, filters={"label": STAGE})
-        steps = [entry["Id"] for entry in found if OWNER not in entry["Labels"]]
-        if not steps:
+        if not stage_containers(engine):
             break
         time.sleep(0.1)
-    return steps
+    return stage_containers(engine)
+
+
+def stage_containers(engine: Engine) -> list[str]:
+    """Return the containers of the classic builder: they have the labels of their stage alone."""
+    found = engine.client.api.containers(all=True, filters={"label": STAGE})
+    return [entry["Id"] for entry in found if OWNER not in entry["Labels"]]
+
+
+BUILDER = """
+import sys
+from pytest_echoleak import Dockerfile
+from pytest_echoleak.services import dockerfile
+from pytest_echoleak.services.engine import connect
+
+if sys.argv[2] == "sdk":
+    dockerfile._docker_command = lambda: None
+dockerfile.build_image(connect(), Dockerfile(sys.argv[1]))
+"""
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("by", ["command", "sdk"])
+def test_a_build_ends_with_the_process_that_asked_for_it(
+    docker_engine: Engine, golang_image: str, tmp_path: Path, how: signal.Signals, by: str
+) -> None:
+    step = f"RUN echo {tmp_path.name} {how} {by} && sleep 600\n"
+    (tmp_path / "Dockerfile").write_text(f"FROM {golang_image}\n{step}")
+    with subprocess.Popen(
+        [sys.executable, "-c", BUILDER, str(tmp_path), by], stderr=subprocess.DEVNULL
+    ) as builder:
+        while builder.poll() is None and not stage_containers(docker_engine):
+            time.sleep(0.1)
+        assert builder.poll() is None
+        builder.send_signal(how)
+
+    assert not builder_containers(docker_engine)
 
 
 def test_a_missing_dockerfile_is_named(docker_engine: Engine, tmp_path: Path) -> None:
