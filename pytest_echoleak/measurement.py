@@ -111,13 +111,16 @@ class Measurement:
         self._service.close_sessions_connections()
         snapshot = self._service.source.take(previous)
         if snapshot.identity != self._identity:
-            text = (
-                f"{self._service.instance.name} was restarted in the middle of the check of"
-                f" {self._label}: what it held before is gone, so the check says nothing about"
-                " leaks. Find out what ended it."
-            )
-            raise SnapshotError(with_log(text, self._service.logs()))
+            raise SnapshotError(self._restart_text())
         return snapshot
+
+    def _restart_text(self) -> str:
+        text = (
+            f"{self._service.instance.name} was restarted in the middle of the check of"
+            f" {self._label}: what it held before is gone, so the check says nothing about"
+            " leaks. Find out what ended it."
+        )
+        return with_log(text, self._service.logs())
 
     def _adapt(self, count: int, seconds: float) -> None:
         """Choose batches that last a moment: for the progress line, and for the time limit."""
@@ -139,6 +142,8 @@ class Measurement:
         if ending is not None:
             text = f"{instance.name} ended ({ending}) in {place} of the check: {error.what}"
             raise ServiceError(with_log(text, log)) from error
+        if instance.identity() != self._identity:
+            raise SnapshotError(self._restart_text()) from error
         raise WorkloadError(with_log(f"{error.what}\n\nIn {place}, {instance.name}.", log)) from (
             error.__cause__
         )
