@@ -65,7 +65,7 @@ func begin(how string) {
 		os.Exit(3)
 	case "never":
 		log.Print("waiting for a database that never comes")
-		select {}
+		time.Sleep(time.Hour)
 	case "print":
 		go func() {
 			for {
