@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -32,6 +33,10 @@ _STANDARD_LIBRARY = frozenset(
     }
 )
 # fmt: on
+
+
+# What the module cache adds to a folder's name; a CI's workspace may be called `shop@2`.
+_VERSION = re.compile(r"@v\d")
 
 
 def package_of(function: str) -> str:
@@ -141,7 +146,7 @@ class Ownership:
 
 
 def _foreign_file(file: str) -> bool:
-    return "@" in file or "/vendor/" in file
+    return bool(_VERSION.search(file)) or "/vendor/" in file
 
 
 def _is_below(package: str, module: str) -> bool:
