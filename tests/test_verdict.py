@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from pytest_echoleak.allowing import Allowance
 from pytest_echoleak.options import Options
 from pytest_echoleak.pprof.frames import Frame, Stack
+from pytest_echoleak.series import Growth
 from pytest_echoleak.tolerance import Allow, Tolerance
 from pytest_echoleak.verdict import bounds, conclude
 from tests.made_series import (

@@ -1,0 +1,212 @@
+"""Whose code a frame is, and how its file is named."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_echoleak.ownership import (
+    Ownership,
+    is_runtime_cache,
+    made_by_measuring,
+    package_of,
+    without_runtime,
+)
+from pytest_echoleak.pprof.frames import Frame, Stack
+from pytest_echoleak.pprof.profiles import decode_heap
+from pytest_echoleak.services.instance import Module
+from tests.pprof.profile_maker import recorded
+
+GOROOT = "/usr/local/go/src"
+SHOP = Module("example.com/shop", "/src/shop")
+TOOLCHAIN = "/root/go/pkg/mod/golang.org/toolchain@v0.0.1-go1.26.8.linux-amd64/src"
+
+
+def stack(*functions: str) -> Stack:
+    return tuple(Frame(name, "/x/x.go", 1) for name in functions)
+
+
+class TestPackages:
+    @pytest.mark.parametrize(
+        ("function", "package"),
+        [
+            ("main.main", "main"),
+            ("main.(*app).run.func1", "main"),
+            ("net/http.(*conn).serve", "net/http"),
+            ("example.com/shop/internal/store.New", "example.com/shop/internal/store"),
+            ("gopkg.in/yaml%2ev3.Unmarshal", "gopkg.in/yaml.v3"),
+            ("example.com/a.b/c%2ed.(*T[go.shape.int]).M", "example.com/a.b/c.d"),
+            ("main.keep[go.shape.struct { example.com/x/y.Z }]", "main"),
+            ("example.com/shop.Map[go.shape.string,net/http.Header].Put", "example.com/shop"),
+        ],
+    )
+    def test_the_package_of_a_symbol(self, function: str, package: str) -> None:
+        assert package_of(function) == package
+
+
+class TestRuntime:
+    def test_the_allocators_paths_are_one_site(self) -> None:
+        fast = stack("main.f", "main.main")
+        slow = stack("runtime.mallocgcSmallNoscan", "runtime.mallocgc", "main.f", "main.main")
+        assert without_runtime(slow) == without_runtime(fast) == fast
+
+    def test_a_stack_of_the_runtime_alone_stays(self) -> None:
+        alone = stack("runtime.mallocgc", "runtime.main")
+        assert without_runtime(alone) == alone
+
+    def test_the_runtimes_packages_are_not_all_that_begin_so(self) -> None:
+        site = stack("runtime/debug.Stack", "main.f")
+        assert without_runtime(site) == site
+
+    @pytest.mark.parametrize(
+        "functions",
+        [
+            ("runtime.malg", "runtime.newproc1", "main.f"),
+            ("runtime.acquireSudog", "runtime.chansend", "main.f"),
+            ("sync.runtime_SemacquireMutex", "sync.(*Mutex).Lock", "main.f"),
+            ("internal/poll.runtime_Semacquire", "internal/poll.(*FD).Close", "main.f"),
+            ("runtime.allocm", "runtime.newm"),
+        ],
+    )
+    def test_free_lists_of_the_runtime(self, functions: tuple[str, ...]) -> None:
+        assert is_runtime_cache(stack(*functions))
+
+    def test_what_the_user_allocates_through_the_runtime_is_no_free_list(self) -> None:
+        assert not is_runtime_cache(stack("runtime.makechan", "main.f"))
+        assert not is_runtime_cache(stack("main.f", "sync.runtime_Semacquire"))
+
+
+class TestMeasuring:
+    @pytest.mark.parametrize(
+        "functions",
+        [
+            ("compress/flate.NewWriter", "runtime/pprof.writeHeapProto", "net/http.x"),
+            ("fmt.Sprintf", "net/http/pprof.handler.ServeHTTP", "main.leaky", "net/http.x"),
+            ("runtime/pprof.(*profileBuilder).build",),
+        ],
+    )
+    def test_what_pprof_does_for_us(self, functions: tuple[str, ...]) -> None:
+        assert made_by_measuring(stack(*functions))
+
+    @pytest.mark.parametrize(
+        "functions",
+        [
+            ("main.work.func1", "runtime/pprof.Do", "main.work"),
+            ("runtime/pprof.WithLabels", "main.work"),
+            ("runtime/pprof.SetGoroutineLabels", "main.work"),
+            ("main.pprof", "main.work"),
+        ],
+    )
+    def test_user_code_under_labels_is_not_ours(self, functions: tuple[str, ...]) -> None:
+        assert not made_by_measuring(stack(*functions))
+
+    def test_of_a_real_profile_the_leaks_are_not_ours(self) -> None:
+        sites = decode_heap(recorded("go1.27.exact.heap")).sites
+        ours = [site for site in sites if made_by_measuring(site)]
+        assert ours
+        assert not any(frame.function == "main.leak" for site in ours for frame in site)
+
+
+class TestOwnWithModules:
+    own = Ownership((SHOP, Module("example.com/lib")), ())
+
+    @pytest.mark.parametrize(
+        ("function", "file", "expected"),
+        [
+            ("main.main", "/src/shop/cmd/main.go", True),
+            ("example.com/shop.New", "/src/shop/shop.go", True),
+            ("example.com/shop/internal/store.New", "/src/shop/internal/store/s.go", True),
+            ("example.com/lib.F", "/elsewhere/lib/f.go", True),
+            ("example.com/shopping.F", "/src/shopping/f.go", False),
+            ("github.com/labstack/echo/v5.(*Echo).ServeHTTP", "/m/echo/v5@v5.3.0/echo.go", False),
+            ("example.com/shop/x.F", "/m/example.com/shop@v1.0.0/x/f.go", False),
+            ("example.com/shop/x.F", "/src/shop/vendor/example.com/shop/x/f.go", False),
+            ("net/http.(*conn).serve", f"{GOROOT}/net/http/server.go", False),
+            ("net/http.(*conn).serve", f"{TOOLCHAIN}/net/http/server.go", False),
+            ("example.com/shop.Map[go.shape.string].Put", "/src/shop/map.go", True),
+        ],
+    )
+    def test_frames(self, function: str, file: str, expected: bool) -> None:
+        assert self.own.is_own(Frame(function, file, 1)) is expected
+
+    def test_a_workspace_with_an_at_sign_is_no_module_cache(self) -> None:
+        """A CI server names the folders of concurrent builds `shop@2`."""
+        file = "/var/ci/workspace/shop@2/main.go"
+        for modules in ((), (SHOP,)):
+            assert Ownership(modules, ()).is_own(Frame("example.com/shop.New", file, 1))
+
+    def test_the_nearest_own_frame_answers(self) -> None:
+        inner = Frame("example.com/shop/store.Put", "/src/shop/store/s.go", 5)
+        outer = Frame("example.com/shop.handle", "/src/shop/h.go", 9)
+        library = Frame("container/list.New", f"{GOROOT}/container/list/list.go", 1)
+        assert self.own.own_frame((library, inner, outer)) == inner
+        assert self.own.own_frame((library,)) is None
+        assert self.own.own_frame(()) is None
+
+
+class TestOwnWithoutModules:
+    @pytest.mark.parametrize("goroot", [GOROOT, TOOLCHAIN, "/opt/sdk/src"])
+    @pytest.mark.parametrize(
+        ("function", "file", "expected"),
+        [
+            ("main.main", "/src/shop/main.go", True),
+            ("example.com/shop.New", "/src/shop/shop.go", True),
+            ("shop/store.New", "/src/shop/store/s.go", True),
+            ("gopkg.in/yaml%2ev3.Unmarshal", "/m/gopkg.in/yaml.v3@v3.0.1/yaml.go", False),
+            ("example.com/lib.F", "/src/shop/vendor/example.com/lib/f.go", False),
+            ("golang.org/x/net/http2.F", "{goroot}/vendor/golang.org/x/net/http2/f.go", False),
+            ("net/http.(*conn).serve", "{goroot}/net/http/server.go", False),
+            ("example.com/shop.New", "", False),
+        ],
+    )
+    def test_frames(self, goroot: str, function: str, file: str, expected: bool) -> None:
+        main = Frame("runtime.main", f"{goroot}/runtime/proc.go", 283)
+        own = Ownership((), ((main,),))
+        assert own.is_own(Frame(function, file.format(goroot=goroot), 1)) is expected
+
+    def test_trimmed_paths_of_the_standard_library(self) -> None:
+        own = Ownership((), ())
+        assert not own.is_own(Frame("net/http.(*conn).serve", "net/http/server.go", 1))
+        assert not own.is_own(Frame("runtime.main", "runtime/proc.go", 1))
+        assert own.is_own(Frame("example.com/shop.New", "example.com/shop/shop.go", 1))
+
+
+class TestFiles:
+    def test_they_are_relative_to_the_modules_root(self) -> None:
+        own = Ownership((SHOP,), ())
+        frame = Frame("example.com/shop/store.New", "/src/shop/store/s.go", 5)
+        assert own.location(frame).file == "store/s.go"
+        assert own.location(frame).line == 5
+
+    def test_trimmed_ones_too(self) -> None:
+        own = Ownership((SHOP,), ())
+        frame = Frame("example.com/shop/store.New", "example.com/shop/store/s.go", 5)
+        assert own.location(frame).file == "store/s.go"
+
+    def test_a_root_that_nobody_told_is_inferred_from_the_stacks(self) -> None:
+        frame = Frame("example.com/shop/store.New", "/build/shop/store/s.go", 5)
+        main = Frame("main.main", "/build/shop/cmd/server/main.go", 9)
+        own = Ownership((Module("example.com/shop"),), ((frame, main),))
+        assert own.location(frame).file == "store/s.go"
+        assert own.location(main).file == "cmd/server/main.go"
+
+    def test_a_folder_whose_name_begins_like_the_root_is_another_one(self) -> None:
+        own = Ownership((SHOP,), ())
+        frame = Frame("main.f", "/src/shop-2/main.go", 1)
+        assert own.location(frame).file == "/src/shop-2/main.go"
+
+    def test_files_of_others_stay_as_they_are(self) -> None:
+        own = Ownership((SHOP,), ())
+        file = f"{GOROOT}/net/http/server.go"
+        assert own.location(Frame("net/http.(*conn).serve", file, 1)).file == file
+
+    @pytest.mark.parametrize("modules", [(), (Module("example.com/recorded"),)])
+    def test_of_a_real_profile_built_with_trimpath(self, modules: tuple[Module, ...]) -> None:
+        sites = tuple(decode_heap(recorded("go1.26.exact.heap")).sites)
+        own = Ownership(modules, sites)
+        owned = {frame for site in sites for frame in site if own.is_own(frame)}
+        assert {package_of(frame.function) for frame in owned} == {
+            "main",
+            "example.com/recorded/store",
+        }
+        if modules:
+            assert {own.location(frame).file for frame in owned} == {"main.go", "store/store.go"}
