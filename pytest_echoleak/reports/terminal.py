@@ -71,8 +71,12 @@ def _rows(report: LeakReport, width: int) -> Iterator[Line]:
     markup = _MARKUP[report.verdict]
     head = f"  {report.verdict:<{_VERDICT_WIDTH}}  "
     indent = " " * len(head) if width >= _ROOMY_WIDTH else "    "
+    seconds = f"  [{units.duration(report.seconds)}]"
     text = _wrapped(sentence(report), width - 1, head, indent)
-    text[-1] += f"  [{units.duration(report.seconds)}]"
+    if len(text[-1]) + len(seconds) < width:
+        text[-1] += seconds
+    else:
+        text.append(indent + seconds.lstrip())
     yield from (Line(one, markup) for one in text)
     yield from (Line(indent + place) for place in places)
 
