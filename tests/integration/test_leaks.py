@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from pathlib import Path
 
 import pytest
@@ -19,6 +18,7 @@ from tests.integration.apps import (
     line_of,
     the_finding,
 )
+from tests.integration.attaching import free_port
 
 FRAMEWORKS = [pytest.param(LEAKS, id="net/http"), app("echo4"), app("echo5")]
 
@@ -122,10 +122,3 @@ def test_numbers_never_repeat_over_several_checks(processes: EchoServices) -> No
 
     for _ in range(2):  # The route answers 409 to a number that was there before.
         assert_no_leak(service, "GET /rising?number={i}", detect=0.05)
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port

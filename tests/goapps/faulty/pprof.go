@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"compress/flate"
 	"compress/gzip"
 	"io"
 	"math/rand"
@@ -72,17 +73,15 @@ func packed(content []byte) []byte {
 	return buffer.Bytes()
 }
 
-// bomb writes 10 MB of gzip that unpack to 10 GB of zeros: members of 1 GB, compressed once.
+// bomb writes 10 MB of gzip that unpack to 10 GB of zeros: one compressed megabyte, over and over.
 func bomb(w io.Writer) {
-	var buffer bytes.Buffer
-	writer := gzip.NewWriter(&buffer)
-	zeros := make([]byte, 1<<20)
-	for i := 0; i < 1024; i++ {
-		_, _ = writer.Write(zeros)
-	}
-	_ = writer.Close()
-	for i := 0; i < 10; i++ {
-		_, _ = w.Write(buffer.Bytes())
+	var megabyte bytes.Buffer
+	writer, _ := flate.NewWriter(&megabyte, flate.BestCompression)
+	_, _ = writer.Write(make([]byte, 1<<20))
+	_ = writer.Flush()
+	_, _ = w.Write([]byte("\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"))
+	for i := 0; i < 10*1024; i++ {
+		_, _ = w.Write(megabyte.Bytes())
 	}
 }
 
