@@ -81,7 +81,13 @@ class _Sender:
         for place, template in enumerate(self._templates):
             request = self._fixed.get(place) or template.render(connection.host_header, number)
             response = _exchange(connection, template, request, number)
-            if why := refusal(template.request.expect, response):
+            try:
+                why = refusal(template.request.expect, response)
+            except Exception as cause:
+                raised = f"{type(cause).__name__}: {printable(str(cause), 2000)}"
+                why = f"answered {response.status}, and expect= raised {raised}"
+                raise WorkloadError(_unexpected(template, number, why, response)) from cause
+            if why:
                 raise IterationError(number, _unexpected(template, number, why, response))
 
     def close(self) -> None:
