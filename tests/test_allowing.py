@@ -1,0 +1,90 @@
+"""How an Allow is held against stacks and their growth."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_echoleak.allowing import Allowance, written
+from pytest_echoleak.pprof.frames import Frame
+from pytest_echoleak.series import Growth
+from pytest_echoleak.tolerance import Allow
+
+STACK = (
+    Frame("github.com/hashicorp/golang-lru/v2.(*Cache[go.shape.string,go.shape.int]).Add", "", 1),
+    Frame("main.(*Store).Get.func1", "", 2),
+    Frame("net/http.(*conn).serve", "", 3),
+)
+
+
+def allowance(function: str, **limits: int) -> Allowance:
+    return Allowance(Allow(function=function, reason="a cache", **limits))
+
+
+@pytest.mark.parametrize(
+    "glob",
+    [
+        "main.(*Store).Get",
+        "main.(*Store).Get.func1",
+        "main.*",
+        "*.Get",
+        "net/http.(*conn).serve",
+        "github.com/hashicorp/golang-lru/v2.(*Cache).Add",
+        "github.com/hashicorp/golang-lru/v2.(*Cache[go.shape.string,go.shape.int]).Add",
+        "*golang-lru*",
+    ],
+)
+def test_any_frame_may_match_as_written_or_as_compiled(glob: str) -> None:
+    assert allowance(glob).matches(STACK)
+
+
+@pytest.mark.parametrize("glob", ["main", "main.Get", "MAIN.*", "Get", "other.*", "main.(*Store)"])
+def test_a_glob_matches_a_whole_name(glob: str) -> None:
+    assert not allowance(glob).matches(STACK)
+    assert not allowance(glob).matches(())
+
+
+@pytest.mark.parametrize(
+    ("symbol", "source"),
+    [
+        ("main.f", "main.f"),
+        ("main.f.func1", "main.f"),
+        ("main.f.func1.2", "main.f"),
+        ("main.f.func1.gowrap2", "main.f"),
+        ("main.f.gowrap1", "main.f"),
+        ("main.f.deferwrap1", "main.f"),
+        ("main.(*T).M-fm", "main.(*T).M"),
+        ("main.f-range1", "main.f"),
+        ("main.F[go.shape.int].func1", "main.F"),
+        ("main.F[go.shape.map[string]int]", "main.F"),
+        ("main.(*T[go.shape.[16]uint64]).M", "main.(*T).M"),
+        ("main.func1helper", "main.func1helper"),
+    ],
+)
+def test_what_the_compiler_adds_is_taken_off(symbol: str, source: str) -> None:
+    assert written(symbol) == source
+
+
+class TestLimits:
+    growths = (Growth((10.0, 20.0), (100.0, 200.0)), Growth((5.0, -5.0), (50.0, -50.0)))
+
+    @pytest.mark.parametrize(
+        ("limits", "name"),
+        [
+            ({}, ""),
+            ({"at_most_objects": 30}, ""),
+            ({"at_most_objects": 29}, "at_most_objects=29"),
+            ({"at_most_bytes": 300}, ""),
+            ({"at_most_bytes": 299}, "at_most_bytes=299"),
+            ({"at_most_objects": 30, "at_most_bytes": 0}, "at_most_bytes=0"),
+            ({"at_most_goroutines": 0}, ""),
+        ],
+    )
+    def test_are_totals_over_all_stacks_and_rounds(self, limits: dict[str, int], name: str) -> None:
+        why = allowance("main.*", **limits).exceeded("heap", self.growths)
+        assert (name in why) if name else not why
+
+    def test_of_goroutines(self) -> None:
+        assert not allowance("f", at_most_goroutines=30).exceeded("goroutine", self.growths)
+        why = allowance("f", at_most_goroutines=29).exceeded("goroutine", self.growths)
+        assert why == "Allow('f') accepts at_most_goroutines=29, but it grew by 30"
+        assert not allowance("f", at_most_objects=0).exceeded("goroutine", self.growths)
