@@ -86,7 +86,9 @@ class _Sender:
             except Exception as cause:
                 raised = f"{type(cause).__name__}: {printable(str(cause), 2000)}"
                 why = f"answered {response.status}, and expect= raised {raised}"
-                raise WorkloadError(_unexpected(template, number, why, response)) from cause
+                raise IterationError(
+                    number, _unexpected(template, number, why, response)
+                ) from cause
             if why:
                 raise IterationError(number, _unexpected(template, number, why, response))
 
