@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
+import pty
+import re
+import subprocess
+import sys
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 from typing import Any
@@ -431,3 +436,73 @@ def test_junit_has_the_properties_of_each_check(project: pytest.Pytester) -> Non
     assert properties["test_clean"]["echoleak.2.workload"] == "GET /clean"
     assert properties["test_broken"]["echoleak.verdict"] == "error"
     assert properties["test_hostile"]["echoleak.verdict"] == "clean"
+
+
+# Progress
+
+SLOW_CHECK = """
+import sys
+from pytest_echoleak.results import Progress
+
+def test_it(assert_no_leak, monkeypatch):
+    check = sys.modules["pytest_echoleak.check"]
+    real = check.check_service
+
+    def slow(*args, progress, **more):
+        for tenth in range(50):
+            print("captured")
+            progress(Progress("GET /clean", "round 2", 20 * tenth, 1000, tenth / 10))
+        return real(*args, progress=progress, **more)
+
+    monkeypatch.setattr(check, "check_service", slow)
+    assert_no_leak("GET /clean")
+"""
+
+
+def run_on_terminal(*arguments: str, **environment: str) -> str:
+    """Run pytest with a terminal as its output, and return all that was written to it."""
+    base = {name: value for name, value in os.environ.items() if name not in ("CI", "NO_COLOR")}
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=theirs,
+        stderr=theirs,
+        env={**base, "TERM": "xterm", "COLUMNS": "100", **environment},
+    )
+    os.close(theirs)
+    written = []
+    while True:
+        try:
+            written.append(os.read(ours, 65_536))
+        except OSError:  # the other end is closed
+            break
+        if not written[-1]:
+            break
+    os.close(ours)
+    assert process.wait() == 0
+    return b"".join(written).decode()
+
+
+def test_a_long_check_shows_its_progress_on_a_terminal_and_leaves_no_trace(
+    project: pytest.Pytester,
+) -> None:
+    project.makepyfile(test_it=SLOW_CHECK)
+    text = run_on_terminal()
+    assert re.search(r"  GET /clean, round 2, \d+/1,000, 2\.\d s\x1b\[K\x1b8", text)
+    assert "captured" not in text
+    shown, _, after = text.rpartition("\x1b7\x1b[K\x1b8")
+    assert "round 2" in shown
+    assert "round 2" not in after
+    assert "1 passed" in after
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment"),
+    [(("-q",), {}), ((), {"CI": "true"}), (("-n1",), {}), ((), {"TERM": "dumb"})],
+)
+def test_nobody_is_bothered_with_progress_who_does_not_watch(
+    project: pytest.Pytester, arguments: tuple[str, ...], environment: dict[str, str]
+) -> None:
+    project.makepyfile(test_it=SLOW_CHECK)
+    assert "round 2" not in run_on_terminal(*arguments, **environment)
