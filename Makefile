@@ -16,7 +16,7 @@ BIN := $(CURDIR)/.venv/bin
 export PATH := $(BIN):$(PATH)
 GO_FOLDERS := example_project tests/goapps
 
-.PHONY: help demo test test-lowest lint format env dev-env clean
+.PHONY: help demo test test-lowest lint format picture env dev-env clean
 
 help:
 	@sed -n 's/^# make /make /p' Makefile
@@ -55,6 +55,10 @@ lint: dev-env
 	cd example_project && $(BIN)/mypy --strict --allow-untyped-defs --allow-incomplete-defs tests
 	test -z "$$(gofmt -l $(GO_FOLDERS) | tee /dev/stderr)"
 	cd example_project && go vet ./...
+
+# docs/failure.svg and the text in README.md, from a real run.
+picture: env
+	@$(BIN)/python tools/picture.py
 
 format: dev-env
 	$(BIN)/ruff check --fix .

@@ -65,11 +65,11 @@ def install_packages(dev: bool) -> None:
         return
     say("installing pytest-echoleak and what it needs" + (", and the tools of its tests" * dev))
     install = [PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    group = []
+    group: list[str] = []
     if dev:
         run(*install, "pip>=25.1")  # the first that knows --group
         group = ["--group", f"{ROOT / 'pyproject.toml'}:dev"]
-    run(*install, "--editable", ROOT, *group)
+    run(*install, "--editable", ROOT, *(group or ["pytest-xdist>=3.6"]))
     STAMP.write_text(wanted)
 
 
