@@ -43,8 +43,9 @@ def test_live_objects_are_mallocs_less_frees_where_they_are_not_given() -> None:
 
 def test_only_the_last_trailer_counts() -> None:
     """A function or label of the service may be called like the trailer."""
-    fake = "#\t0x1\t# runtime.MemStats\n# HeapAlloc = 5\n"
-    assert parse_memstats(fake + TRAILER).heap_alloc_bytes == 1000
+    fake = "#\t0x1\t# runtime.MemStats\n# HeapAlloc = 5\n# HeapObjects = 5\n"
+    without = TRAILER.replace("# HeapObjects = 70\n", "")
+    assert parse_memstats(fake + without) == MemStats(1000, 70, 500, 3)
 
 
 @pytest.mark.parametrize("text", ["", "<html>", "heap profile: 0: 0 [0: 0] @ heap/524288\n"])
