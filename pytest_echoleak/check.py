@@ -130,6 +130,7 @@ class _Check:
             artifacts=artifacts,
             unused_allows=judgement.unused_allows,
             totals=self._totals(),
+            untouched=judgement.untouched,
         )
 
     def _first_rounds(self) -> None:

@@ -22,6 +22,7 @@ class Fold:
     """Stacks that grow at one place. `frame` is that place, `stack` the one that grew most.
 
     `whole_process` marks growth that no single place accounts for: `growth` is the process's.
+    `kept_requests` counts what net/http makes one of per request it reads: an http.Request.
     """
 
     kind: Kind
@@ -32,13 +33,14 @@ class Fold:
     own: bool
     exceeds: str = ""
     whole_process: bool = False
+    kept_requests: float = 0.0
 
     @staticmethod
     def of_process(growth: Growth) -> Fold:
         """Return the fold of a growth of which no stack is known at all."""
         return Fold("heap", _UNKNOWN, (), 0, growth, own=False, whole_process=True)
 
-    def note(self, exact: bool) -> str:
+    def note(self, *, exact: bool, iterations: int) -> str:
         """Return what must be said beside the figures, "" where they say it all."""
         if self.exceeds:
             return self.exceeds
@@ -47,7 +49,10 @@ class Fold:
         if self.whole_process:
             return "no single place repeats: the growth is spread, and this is its largest part"
         if self.frame.function == _READ_REQUEST:
-            return "whole requests are retained: something keeps *http.Request, or what it holds"
+            rate = f"{self.kept_requests / iterations:.3f} per iteration"
+            return (
+                f"whole requests are retained, {rate}: something keeps *http.Request, or its parts"
+            )
         if not self.own:
             return "no frame of the service's own code in the stack"
         return ""
@@ -109,7 +114,21 @@ def _fold(kind: Kind, stacks: dict[Stack, Growth], ownership: Ownership, exceeds
     )
     grown = sum(sum(one.count) > 0 or sum(one.bytes) > 0 for one in growths)
     own = ownership.own_frame(largest) is not None
-    return Fold(kind, _place(largest, ownership), largest, grown, growth, own, exceeds)
+    requests = [sum(stacks[stack].count) for stack in stacks if _makes_request(stack)]
+    return Fold(
+        kind,
+        _place(largest, ownership),
+        largest,
+        grown,
+        growth,
+        own,
+        exceeds,
+        kept_requests=max(requests, default=0.0),
+    )
+
+
+def _makes_request(stack: Stack) -> bool:
+    return bool(stack) and stack[0].function == _READ_REQUEST
 
 
 def _key(kind: Kind, stack: Stack, ownership: Ownership) -> Frame:

@@ -183,7 +183,8 @@ def _without_own(held: Held, own: Held, item: Round, idle: Round, kind: Kind) ->
     if own.count > 0 and own.count % max(_own_requests(idle, kind), 1) == 0:
         return Held(held.count - own.count * requests, held.bytes - own.bytes * requests)
     ticks = max(requests, item.seconds / max(idle.seconds, 1e-3))
-    expected, left = own.count * ticks, held.count - own.count * ticks
+    expected = max(own.count, 0) * ticks
+    left = held.count - expected
     # What the clock adds scatters: within three standard deviations it is all the clock's.
     if left <= 3 * expected**0.5 + 2:
         return Held(min(0.0, left), min(0.0, held.bytes - own.bytes * ticks))

@@ -241,5 +241,5 @@ def _finding(fold: Fold, series: Series, ownership: Ownership) -> Finding:
         bytes=round(size_bytes) if heap else 0,
         goroutines=0 if heap else round(count),
         evidence=evidence,
-        note=fold.note(series.exact),
+        note=fold.note(exact=series.exact, iterations=iterations),
     )

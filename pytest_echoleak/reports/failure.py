@@ -92,7 +92,7 @@ def _kept_request_lines(finding: Finding, one: str) -> list[str]:
     parts = units.counted(finding.objects_per_iteration, "part")
     return [
         printable_line(finding.note) or "whole requests are retained",
-        f"each {one} leaves {parts} of one ({units.size(finding.bytes_per_iteration)}) behind."
+        f"each {one} leaves {parts} ({units.size(finding.bytes_per_iteration)}) behind."
         " net/http allocates them, no line of the service:",
         "look for what keeps a request, its context or its header beyond the handler; only a heap"
         " dump would name it",

@@ -77,7 +77,8 @@ def _leak(report: LeakReport) -> str:
 
 def _clean(report: LeakReport) -> str:
     over = units.whole(report.iterations, noun(report))
-    text = f"{name(report)} is clean: nothing stayed of {over}"
+    stayed = "nothing stayed of" if report.untouched else "what stayed did not go on growing over"
+    text = f"{name(report)} is clean: {stayed} {over}"
     if report.bounds is None:
         return text
     identical = ", identical requests" if report.bounds.identical_requests else ""
