@@ -63,8 +63,8 @@ class LeakReport:
 
     `iterations` are the measured ones, `round_iterations` how many each round had; `seconds` is the
     duration of the whole check. `reason` is one sentence: why it is inconclusive, or how long the
-    check went on. `unused_allows` are those that matched nothing. `untouched`: nothing at all stayed
-    anywhere, not even for a while.
+    check went on. `unused_allows` are those that matched nothing. `untouched`: nothing at all
+    stayed, anywhere.
     """
 
     nodeid: str

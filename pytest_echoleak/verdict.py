@@ -79,7 +79,7 @@ def judge(
         unclear=_findings(unclear, series, ownership),
         certain=bool(exceeded) or any(map(_sure, steady)),
         too_short=sum(series.iterations) * detect < NO_EVENT_FACTOR,
-        untouched=not any(any(max(v, 0) for v in fold.growth.count) for fold in folds.open),
+        untouched=not any(sum(fold.growth.count) > 0 for fold in folds.open),
         exact=series.exact,
         unused_allows=folds.unused_allows,
     )
