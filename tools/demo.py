@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import TypeAlias
 
 from pytest_echoleak.services.gobuild import build_environment, find_go
 from pytest_echoleak.services.launch import Launcher
@@ -26,6 +26,7 @@ ROUTES = EXAMPLE / "internal" / "handlers" / "router.go"
 REPORT = ROOT / ".echoleak" / "demo"
 _PLANTED_ROUTE = re.compile(r'^\s*leaky\.GET\("([^"]+)"', re.MULTILINE)
 _CORRECTED_ROUTE = re.compile(r'^\s*fixed\.GET\("([^"]+)"', re.MULTILINE)
+Done: TypeAlias = "subprocess.CompletedProcess[str]"
 _BEGAN = time.monotonic()
 
 
@@ -102,7 +103,7 @@ def run_example_tests() -> bool:
     return done.returncode == 0
 
 
-def pytest(folder: Path, *arguments: str, stdout: int | None = None) -> Any:
+def pytest(folder: Path, *arguments: str, stdout: int | None = None) -> Done:
     color = ["--color=yes"] if sys.stdout.isatty() else []
     return subprocess.run(
         [sys.executable, "-m", "pytest", *color, *arguments],

@@ -18,7 +18,14 @@ _HEADER = re.compile(r"(platform|rootdir|configfile|cachedir|plugins|echoleak:) 
 _ESCAPE = re.compile(r"\x1b\[([0-9;]*)m")
 _CHAR_WIDTH, _LINE_HEIGHT, _MARGIN = 7.8, 18, 16
 _PLAIN = "#d0d7de"
-_COLOURS = {31: "#ff7b72", 32: "#7ee787", 33: "#e3b341", 34: "#79c0ff", 35: "#d2a8ff", 36: "#76e3ea"}
+_COLOURS = {
+    31: "#ff7b72",
+    32: "#7ee787",
+    33: "#e3b341",
+    34: "#79c0ff",
+    35: "#d2a8ff",
+    36: "#76e3ea",
+}
 _COLOURS |= {code + 60: colour for code, colour in _COLOURS.items()}
 
 

