@@ -42,6 +42,12 @@ class TestNumber:
         body = prepare(Request("POST", "/", data=text)).render(b"h", number)
         assert body.partition(b"\r\n\r\n")[2].decode() == text.replace("{i}", str(number))
 
+    def test_other_braces_beside_it_are_not_touched_either(self) -> None:
+        request = Request("GET", "/{i}/{id}/{0}?a=%7Bi%7D&b={{i}}", headers={"X": "{i}{id}{}"})
+        text = sent(request)
+        assert text.startswith("GET /7/{id}/{0}?a=%7Bi%7D&b={7} HTTP/1.1\r\n")
+        assert "X: 7{id}{}\r\n" in text
+
     def test_in_json_and_forms(self) -> None:
         assert sent(Request("POST", "/", json={"n": "{i}", "m": 1})).endswith('{"n": "7", "m": 1}')
         form = sent(Request("POST", "/", data={"n": "{i}", "a b": "ü"}))
