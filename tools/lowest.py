@@ -21,6 +21,7 @@ TESTS = (
     "tests/pprof",
     "tests/reports",
 )
+TEST_TOOLS = ("hypothesis", "pytest-xdist")
 _DEPENDENCIES = re.compile(r"^dependencies = \[(.*?)^\]", re.MULTILINE | re.DOTALL)
 _AT_LEAST = re.compile(r'"([\w-]+)>=([\w.]+)"')
 
@@ -31,8 +32,8 @@ def main() -> int:
         subprocess.run([sys.executable, "-m", "venv", VENV], check=True)
     pins = oldest_versions((ROOT / "pyproject.toml").read_text())
     print(f"==> oldest versions: {' '.join(pins)}", flush=True)
-    install: list[str | Path] = [PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    subprocess.run([*install, *pins, "--editable", ROOT], check=True)
+    pip_install = [PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([*map(str, pip_install), *pins, *TEST_TOOLS, "--editable", ROOT], check=True)
     tests = [test for test in TESTS if (ROOT / test).exists()]
     done = subprocess.run([PYTHON, "-m", "pytest", "-q", *tests], cwd=ROOT, check=False)
     return done.returncode

