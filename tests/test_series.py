@@ -122,6 +122,12 @@ class TestClock:
         made = make_series(rounds(*shots), idle)
         assert max(made.heap[TICKING].count) <= 0
 
+    def test_its_scatter_is_the_clocks_too(self) -> None:
+        counts = {0: 0, 5: 58, 10: 95, 15: 150}
+        shots = [snapshot({TICKING: n}, at=at, requests=at) for at, n in counts.items()]
+        idle = Round(0, shots[-1], snapshot({TICKING: 170}, at=17, requests=18))
+        assert max(make_series(rounds(*shots), idle).heap[TICKING].count) <= 0
+
     def test_a_leak_at_the_same_place_is_left(self) -> None:
         shots = [snapshot({TICKING: 110 * at}, at=at, requests=at) for at in (0, 5, 10, 15)]
         idle = Round(0, shots[-1], snapshot({TICKING: 1650 + 20}, at=17, requests=18))
