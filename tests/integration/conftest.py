@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
 
 from pytest_echoleak.service import EchoServices
+from pytest_echoleak.services.cache import cache_folder
+from pytest_echoleak.services.gobuild import find_go
 from pytest_echoleak.services.launch import RuntimeChoice
 
 
@@ -30,6 +34,25 @@ def pools() -> Iterator[Pools]:
     """The services of all these tests, by runtime; stopped at the end."""
     with ExitStack() as stack:
         yield Pools(stack)
+
+
+@pytest.fixture(scope="session")
+def cache_places() -> dict[str, str]:
+    """Where Go and this plugin keep what they built, as environment variables say it."""
+    names = ("GOCACHE", "GOMODCACHE", "GOPROXY", "GOTOOLCHAIN", "GOSUMDB")
+    done = subprocess.run([find_go(), "env", "-json", *names], capture_output=True, check=True)
+    return {**json.loads(done.stdout), "XDG_CACHE_HOME": str(cache_folder().parent)}
+
+
+@pytest.fixture
+def users_caches(
+    cache_places: dict[str, str],
+    pytester: pytest.Pytester,  # noqa: ARG001 - it sets another HOME
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Build with the user's caches in the runs of pytester, whose HOME is another."""
+    for name, value in cache_places.items():
+        monkeypatch.setenv(name, value)
 
 
 @pytest.fixture(params=["docker", "process"])
