@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from pytest_echoleak.errors import EngineError
-from pytest_echoleak.services.engine import Engine, connect
+from pytest_echoleak.services.containers.engine import Engine, connect
 from tests.golang_image import ensure_golang_image
 
 pytest_plugins = ["pytester"]

@@ -19,9 +19,9 @@ from tempfile import TemporaryFile
 
 from docker.errors import ImageNotFound
 
-from pytest_echoleak.services.engine import Engine
+from pytest_echoleak.services.containers.engine import Engine
+from pytest_echoleak.services.containers.images import ca_bundle
 from pytest_echoleak.services.gobuild import find_go
-from pytest_echoleak.services.images import ca_bundle
 
 REFERENCE = "golang:1.26"
 LABEL = "pytest-echoleak.stand-in"

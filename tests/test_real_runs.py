@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from pytest_echoleak.services.engine import Engine
+from pytest_echoleak.services.containers.engine import Engine
 from tests.goapps import app
 
 # Loaded here once, not by every run of pytest in this process: it takes a while.

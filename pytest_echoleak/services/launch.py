@@ -24,7 +24,7 @@ from pytest_echoleak.services.specs import (
 from pytest_echoleak.text import printable_line
 
 if TYPE_CHECKING:
-    from pytest_echoleak.services.engine import Engine
+    from pytest_echoleak.services.containers.engine import Engine
 
 RuntimeChoice = Literal["auto", "docker", "process"]
 
@@ -131,7 +131,7 @@ class Launcher:
         return None
 
     def _start_container(self, spec: Startable, ready_timeout_seconds: float) -> Launched:
-        from pytest_echoleak.services.container import start_container
+        from pytest_echoleak.services.containers.container import start_container
 
         # The instance takes the connection over, and closes it at its end.
         instance = start_container(
@@ -140,7 +140,7 @@ class Launcher:
         return Launched(instance, f"docker: {self.engine().sentence()}")
 
     def _ask_engine(self) -> EngineAnswer:
-        from pytest_echoleak.services.engine import connect
+        from pytest_echoleak.services.containers.engine import connect
 
         try:
             engine = connect()
@@ -157,7 +157,7 @@ class Launcher:
 
 def _start_process(spec: GoSource | Binary, ready_timeout_seconds: float) -> Instance:
     from pytest_echoleak.services.gobuild import binary_modules, build
-    from pytest_echoleak.services.process import start_process
+    from pytest_echoleak.services.processes.process import start_process
 
     if isinstance(spec, GoSource):
         built = build(spec)

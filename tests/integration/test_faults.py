@@ -21,9 +21,9 @@ from pytest_echoleak import (
     start,
 )
 from pytest_echoleak.service import EchoService, EchoServices
-from pytest_echoleak.services.engine import Engine
+from pytest_echoleak.services.containers.engine import Engine
 from pytest_echoleak.services.launch import RuntimeChoice
-from pytest_echoleak.services.process import ProcessInstance
+from pytest_echoleak.services.processes.process import ProcessInstance
 from pytest_echoleak.workload import driver
 from tests.integration.apps import faulty
 

@@ -9,7 +9,7 @@ import pytest
 from pytest_echoleak import Running, SnapshotError, assert_no_leak, start
 from pytest_echoleak.service import EchoServices
 from pytest_echoleak.services import readiness
-from pytest_echoleak.services.engine import Engine
+from pytest_echoleak.services.containers.engine import Engine
 from pytest_echoleak.services.launch import RuntimeChoice
 from pytest_echoleak.snapshots import pprof_http
 from tests.integration.apps import faulty

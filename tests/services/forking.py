@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_echoleak.services.gobuild import build
-from pytest_echoleak.services.process import ProcessInstance, start_process
+from pytest_echoleak.services.processes.process import ProcessInstance, start_process
 from pytest_echoleak.services.specs import Binary, GoSource
 from pytest_echoleak.transport import fetch
 from tests.goapps import app

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from pytest_echoleak.errors import BuildError, EngineError, SettingError, SnapshotError
-from pytest_echoleak.services.engine import Engine
+from pytest_echoleak.services.containers.engine import Engine
 from pytest_echoleak.services.launch import Launcher
 from pytest_echoleak.services.specs import Binary, Dockerfile, GoSource, Image, Running
 from tests.goapps import app, write_module

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pytest_echoleak.services.supervisor import RING_HEADER_BYTES
+from pytest_echoleak.services.processes.supervisor import RING_HEADER_BYTES
 
 RING_BYTES = 256 * 1024
 

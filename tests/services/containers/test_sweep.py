@@ -10,17 +10,22 @@ from dataclasses import replace
 import pytest
 
 from pytest_echoleak import GoSource
-from pytest_echoleak.services.container import start_container
-from pytest_echoleak.services.engine import Engine
-from pytest_echoleak.services.labels import DEADLINE, OWNER, container_labels, is_left_over
+from pytest_echoleak.services.containers.container import start_container
+from pytest_echoleak.services.containers.engine import Engine
+from pytest_echoleak.services.containers.labels import (
+    DEADLINE,
+    OWNER,
+    container_labels,
+    is_left_over,
+)
+from pytest_echoleak.services.containers.sweep import sweep
 from pytest_echoleak.services.owner import current_owner
-from pytest_echoleak.services.sweep import sweep
 from tests.goapps import app
 
 STARTER = """
 import sys
 from pytest_echoleak import GoSource
-from pytest_echoleak.services.container import start_container
+from pytest_echoleak.services.containers.container import start_container
 
 spec = GoSource(sys.argv[1], writable=["data"])
 instance = start_container(spec, ready_timeout_seconds=30)

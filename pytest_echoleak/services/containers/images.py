@@ -20,11 +20,17 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from pytest_echoleak.errors import BuildError, EngineError, ServiceError, SettingError
 from pytest_echoleak.services.binaryinfo import read_binary
 from pytest_echoleak.services.cache import locked
-from pytest_echoleak.services.engine import Engine, engine_errors
+from pytest_echoleak.services.containers.engine import Engine, engine_errors
+from pytest_echoleak.services.containers.labels import (
+    DEADLINE,
+    IMAGE,
+    OWNER,
+    STAGE,
+    container_labels,
+)
+from pytest_echoleak.services.containers.tree import Tree
 from pytest_echoleak.services.files import PlacedFile, files_below, placed_files
-from pytest_echoleak.services.labels import DEADLINE, IMAGE, OWNER, STAGE, container_labels
 from pytest_echoleak.services.specs import Image, Startable, describe
-from pytest_echoleak.services.tree import Tree
 
 if TYPE_CHECKING:
     from importlib.abc import Traversable

@@ -18,14 +18,14 @@ import pytest
 from pytest_echoleak import Binary, GoSource, Image
 from pytest_echoleak.errors import ServiceError, SettingError
 from pytest_echoleak.services import gobuild
-from pytest_echoleak.services.container import (
+from pytest_echoleak.services.containers.container import (
     ContainerInstance,
     describe_ending,
     memory_bytes,
     start_container,
 )
-from pytest_echoleak.services.engine import Engine
-from pytest_echoleak.services.labels import OWNER
+from pytest_echoleak.services.containers.engine import Engine
+from pytest_echoleak.services.containers.labels import OWNER
 from pytest_echoleak.services.owner import current_owner
 from pytest_echoleak.services.specs import Startable
 from tests.goapps import app
@@ -342,7 +342,9 @@ def test_an_interrupt_leaves_no_container(
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("pytest_echoleak.services.container.wait_until_ready", interrupted)
+    monkeypatch.setattr(
+        "pytest_echoleak.services.containers.container.wait_until_ready", interrupted
+    )
     with pytest.raises(KeyboardInterrupt):
         start_container(GoSource(PLAIN), ready_timeout_seconds=READY_SECONDS)
 

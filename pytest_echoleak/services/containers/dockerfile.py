@@ -19,13 +19,13 @@ from urllib.parse import urlsplit
 
 from pytest_echoleak.errors import BuildError, EngineError
 from pytest_echoleak.services.cache import locked
-from pytest_echoleak.services.engine import Engine, engine_errors
+from pytest_echoleak.services.containers.engine import Engine, engine_errors
+from pytest_echoleak.services.containers.images import prune_images
+from pytest_echoleak.services.containers.labels import IMAGE, STAGE
 from pytest_echoleak.services.gobuild import go_settings
-from pytest_echoleak.services.images import prune_images
-from pytest_echoleak.services.labels import IMAGE, STAGE
+from pytest_echoleak.services.processes.supervised import SupervisedProgram
+from pytest_echoleak.services.processes.workfolder import make_folder, remove_folder
 from pytest_echoleak.services.specs import Dockerfile, describe
-from pytest_echoleak.services.supervised import SupervisedProgram
-from pytest_echoleak.services.workfolder import make_folder, remove_folder
 from pytest_echoleak.text import last_lines
 
 BUILD_SECONDS = 1800.0

@@ -13,9 +13,14 @@ from typing import Any
 from pytest_echoleak.errors import BuildError, EngineError
 from pytest_echoleak.services import gobuild
 from pytest_echoleak.services.binaryinfo import own_modules, read_binary, read_image
-from pytest_echoleak.services.dockerfile import build_image
-from pytest_echoleak.services.engine import Engine, engine_errors
-from pytest_echoleak.services.images import binary_image, image_config, image_of, with_files
+from pytest_echoleak.services.containers.dockerfile import build_image
+from pytest_echoleak.services.containers.engine import Engine, engine_errors
+from pytest_echoleak.services.containers.images import (
+    binary_image,
+    image_config,
+    image_of,
+    with_files,
+)
 from pytest_echoleak.services.instance import Module
 from pytest_echoleak.services.specs import Binary, Dockerfile, GoSource, Image, Startable, describe
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 
-from pytest_echoleak.services.engine import Engine, engine_errors
-from pytest_echoleak.services.labels import OWNER, is_left_over
+from pytest_echoleak.services.containers.engine import Engine, engine_errors
+from pytest_echoleak.services.containers.labels import OWNER, is_left_over
 
 
 def sweep(engine: Engine) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from pytest_echoleak.services.workfolder import remove_leftovers
+from pytest_echoleak.services.processes.workfolder import remove_leftovers
 from tests.services.forking import all_gone, becomes_true, forker, processes_with
 
 REPETITIONS = int(os.environ.get("ECHOLEAK_KILLS", "20"))
@@ -23,7 +23,7 @@ REPETITIONS = int(os.environ.get("ECHOLEAK_KILLS", "20"))
 HOST = """
 import sys, time
 from pathlib import Path
-from pytest_echoleak.services.process import start_process
+from pytest_echoleak.services.processes.process import start_process
 from pytest_echoleak.services.specs import Binary
 
 print("loaded", flush=True)

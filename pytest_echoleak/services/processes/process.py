@@ -13,18 +13,18 @@ from pytest_echoleak.errors import ServiceError, SettingError
 from pytest_echoleak.services.binaryinfo import read_binary
 from pytest_echoleak.services.instance import Endpoints, Module, Runtime
 from pytest_echoleak.services.owner import process_started
-from pytest_echoleak.services.readiness import wait_until_ready
-from pytest_echoleak.services.settings import pprof_port, pprof_url, resolve_environment
-from pytest_echoleak.services.specs import Binary, GoSource, describe
-from pytest_echoleak.services.supervised import SupervisedProgram
-from pytest_echoleak.services.supervisor import Ended
-from pytest_echoleak.services.workfolder import (
+from pytest_echoleak.services.processes.supervised import SupervisedProgram
+from pytest_echoleak.services.processes.supervisor import Ended
+from pytest_echoleak.services.processes.workfolder import (
     MARK_VARIABLE,
     lay_out,
     make_folder,
     place_binary,
     remove_leftovers,
 )
+from pytest_echoleak.services.readiness import wait_until_ready
+from pytest_echoleak.services.settings import pprof_port, pprof_url, resolve_environment
+from pytest_echoleak.services.specs import Binary, GoSource, describe
 from pytest_echoleak.text import with_log
 
 _LOOPBACK = "127.0.0.1"

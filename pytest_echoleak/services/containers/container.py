@@ -8,7 +8,7 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 from pytest_echoleak.errors import EngineError, ServiceError, SettingError
-from pytest_echoleak.services.engine import (
+from pytest_echoleak.services.containers.engine import (
     Engine,
     Reach,
     connect,
@@ -16,15 +16,15 @@ from pytest_echoleak.services.engine import (
     explanation,
     url_host,
 )
+from pytest_echoleak.services.containers.labels import container_labels
+from pytest_echoleak.services.containers.listeners import container_listeners, unreachable_reason
+from pytest_echoleak.services.containers.recipe import Program, Recipe, ask_program, prepare
+from pytest_echoleak.services.containers.sweep import sweep
 from pytest_echoleak.services.instance import Endpoints, Module, Runtime
-from pytest_echoleak.services.labels import container_labels
-from pytest_echoleak.services.listeners import container_listeners, unreachable_reason
+from pytest_echoleak.services.processes.workfolder import remove_leftovers
 from pytest_echoleak.services.readiness import wait_until_ready
-from pytest_echoleak.services.recipe import Program, Recipe, ask_program, prepare
 from pytest_echoleak.services.settings import pprof_port, pprof_url, resolve_environment
 from pytest_echoleak.services.specs import Startable, describe
-from pytest_echoleak.services.sweep import sweep
-from pytest_echoleak.services.workfolder import remove_leftovers
 from pytest_echoleak.text import printable_line, with_log
 
 if TYPE_CHECKING:

@@ -7,11 +7,11 @@ import pytest
 
 from pytest_echoleak import Binary, GoSource
 from pytest_echoleak.errors import BuildError, SettingError
-from pytest_echoleak.services import gobuild, images
-from pytest_echoleak.services.container import start_container
-from pytest_echoleak.services.engine import Engine
-from pytest_echoleak.services.files import placed_files
-from pytest_echoleak.services.images import (
+from pytest_echoleak.services import gobuild
+from pytest_echoleak.services.containers import images
+from pytest_echoleak.services.containers.container import start_container
+from pytest_echoleak.services.containers.engine import Engine
+from pytest_echoleak.services.containers.images import (
     KEPT_IMAGES,
     USER_ID,
     binary_image,
@@ -19,9 +19,10 @@ from pytest_echoleak.services.images import (
     prune_images,
     superfluous,
 )
-from pytest_echoleak.services.labels import IMAGE
-from pytest_echoleak.services.recipe import Recipe, prepare
-from pytest_echoleak.services.tree import Tree
+from pytest_echoleak.services.containers.labels import IMAGE
+from pytest_echoleak.services.containers.recipe import Recipe, prepare
+from pytest_echoleak.services.containers.tree import Tree
+from pytest_echoleak.services.files import placed_files
 from tests.goapps import app, write_module
 
 PLAIN = app("plain")
@@ -90,7 +91,7 @@ def test_an_image_that_another_pytest_pruned_at_the_wrong_moment_is_made_anew(
             removed.append(recipe.image_id)
         return recipe
 
-    monkeypatch.setattr("pytest_echoleak.services.container.prepare", prepare_and_prune)
+    monkeypatch.setattr("pytest_echoleak.services.containers.container.prepare", prepare_and_prune)
     spec = GoSource(PLAIN, files=[tmp_path / "motto"])
     start_container(spec, ready_timeout_seconds=30).stop()
     assert removed

@@ -14,8 +14,8 @@ import psutil
 import pytest
 
 from pytest_echoleak.errors import ServiceError, SettingError
-from pytest_echoleak.services.logbuffer import RING_BYTES
-from pytest_echoleak.services.process import start_process
+from pytest_echoleak.services.processes.logbuffer import RING_BYTES
+from pytest_echoleak.services.processes.process import start_process
 from pytest_echoleak.services.specs import Binary
 from tests.services.forking import (
     all_gone,

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from pytest_echoleak.errors import EngineError
-from pytest_echoleak.services import engine as engine_module
-from pytest_echoleak.services.engine import Engine, connect, reach
+from pytest_echoleak.services.containers import engine as engine_module
+from pytest_echoleak.services.containers.engine import Engine, connect, reach
 
 
 @pytest.fixture

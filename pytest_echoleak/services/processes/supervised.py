@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from pytest_echoleak.errors import ServiceError
-from pytest_echoleak.services import supervisor, workfolder
-from pytest_echoleak.services.logbuffer import RING_BYTES, read_ring
-from pytest_echoleak.services.supervisor import Ended, Order
+from pytest_echoleak.services.processes import supervisor, workfolder
+from pytest_echoleak.services.processes.logbuffer import RING_BYTES, read_ring
+from pytest_echoleak.services.processes.supervisor import Ended, Order
 
 GRACE_SECONDS = 2.0
 _START_SECONDS = 30.0

@@ -12,10 +12,11 @@ import pytest
 
 from pytest_echoleak import Dockerfile, GoSource
 from pytest_echoleak.errors import BuildError
-from pytest_echoleak.services import dockerfile, gobuild
-from pytest_echoleak.services.container import start_container
-from pytest_echoleak.services.engine import Engine
-from pytest_echoleak.services.labels import IMAGE, OWNER, STAGE
+from pytest_echoleak.services import gobuild
+from pytest_echoleak.services.containers import dockerfile
+from pytest_echoleak.services.containers.container import start_container
+from pytest_echoleak.services.containers.engine import Engine
+from pytest_echoleak.services.containers.labels import IMAGE, OWNER, STAGE
 from tests.goapps import app
 
 GO_MOD = """module example.com/quoting
@@ -149,8 +150,8 @@ def stage_containers(engine: Engine) -> list[str]:
 BUILDER = """
 import sys
 from pytest_echoleak import Dockerfile
-from pytest_echoleak.services import dockerfile
-from pytest_echoleak.services.engine import connect
+from pytest_echoleak.services.containers import dockerfile
+from pytest_echoleak.services.containers.engine import connect
 
 if sys.argv[2] == "sdk":
     dockerfile._docker_command = lambda: None

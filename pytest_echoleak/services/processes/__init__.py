@@ -1,0 +1,1 @@
+"""Services as local processes, which never outlive the pytest that started them."""
