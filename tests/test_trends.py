@@ -1,0 +1,61 @@
+"""What one growth does over rounds, and the statistics under it."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pytest_echoleak.series import Growth
+from pytest_echoleak.trends import Trend, excluded, trend
+from tests.made_series import growth
+
+
+def at_most(count: int, expected: float) -> float:
+    """Return the probability of so few events, where they are Poisson(expected)."""
+    return math.fsum(
+        math.exp(k * math.log(expected) - expected - math.lgamma(k + 1)) for k in range(count + 1)
+    )
+
+
+@settings(deadline=None, max_examples=500)
+@given(st.integers(0, 60), st.integers(1, 20_000), st.floats(0.001, 0.5))
+def test_what_is_excluded_happens_to_a_leak_in_one_of_a_thousand(
+    count: int, iterations: int, detect: float
+) -> None:
+    if excluded(count, iterations, detect):
+        assert at_most(count, detect * iterations) <= 0.001 + 1e-9
+
+
+@pytest.mark.parametrize(
+    ("count", "iterations", "expected"),
+    [(0, 690, False), (0, 691, True), (-5, 690, False), (1, 691, False), (1, 1100, True)],
+)
+def test_how_many_iterations_exclude_one_percent(
+    count: int, iterations: int, expected: bool
+) -> None:
+    assert excluded(count, iterations, 0.01) is expected
+
+
+def test_growth_that_goes_on_is_steady() -> None:
+    assert trend(growth((346, 346, 346)), (346,) * 3, 0.01) is Trend.STEADY
+
+
+@pytest.mark.parametrize("counts", [(346, 346, 0), (346, 346, 100), (0, 0, 346), (346, 0, 346)])
+def test_growth_that_pauses_or_slows_down_is_unclear(counts: tuple[int, ...]) -> None:
+    assert trend(growth(counts), (346,) * 3, 0.01) is Trend.UNCLEAR
+
+
+def test_growth_that_stopped_long_ago_is_excluded() -> None:
+    assert trend(growth((346, 0, 0)), (346,) * 3, 0.01) is Trend.EXCLUDED
+
+
+def test_few_objects_that_hold_many_bytes_are_judged_by_their_bytes() -> None:
+    """A buffer that is replaced by one twice as large now and then, with an object now and then."""
+    iterations = (346, 346, 346, 2076, 3443, 3443)
+    doubling = Growth((0, 0, 1, 0, 1, 0), (8192, 0, 8192, 65_536, 131_072, 131_072))
+    assert trend(doubling, iterations, 0.01) is Trend.STEADY
+    once = Growth((0, 0, 1, 0, 0, 0), (8192, 0, 8192, 0, 0, 0))
+    assert trend(once, iterations, 0.01) is Trend.EXCLUDED
