@@ -13,6 +13,8 @@ from pytest_echoleak.tolerance import Tolerance
 
 # -ln(0.001): no event in n tries excludes, at 99.9 %, a rate above 6.9 / n.
 NO_EVENT_FACTOR = -math.log(0.001)
+# The same for a place where something did stay, and which is looked at more than once.
+SEVERAL_LOOKS_FACTOR = NO_EVENT_FACTOR + math.log(2)
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ class Options:
         """
         if self.iterations is not None:
             return self.iterations
-        return math.ceil(NO_EVENT_FACTOR / self.detect / (self.rounds - 1)) * self.rounds
+        return math.ceil(SEVERAL_LOOKS_FACTOR / self.detect / (self.rounds - 1)) * self.rounds
 
 
 def resolve_options(*layers: Mapping[str, Any]) -> Options:

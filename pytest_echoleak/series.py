@@ -179,15 +179,16 @@ def _without_own(held: Held, own: Held, item: Round, idle: Round, kind: Kind) ->
     """Subtract what the idle round shows to be ours or the clock's."""
     if own.count <= 0 and own.bytes <= 0:
         return held
-    requests = _own_requests(item, kind) / max(_own_requests(idle, kind), 1)
-    if own.count > 0 and own.count % max(_own_requests(idle, kind), 1) == 0:
-        return Held(held.count - own.count * requests, held.bytes - own.bytes * requests)
+    ours = max(_own_requests(idle, kind), 1)
+    requests = _own_requests(item, kind) / ours
     ticks = max(requests, item.seconds / max(idle.seconds, 1e-3))
     expected = max(own.count, 0) * ticks
     left = held.count - expected
     # What the clock adds scatters: within three standard deviations it is all the clock's.
     if left <= 3 * expected**0.5 + 2:
         return Held(min(0.0, left), min(0.0, held.bytes - own.bytes * ticks))
+    if own.count > 0 and own.count % ours == 0:
+        return Held(held.count - own.count * requests, held.bytes - own.bytes * requests)
     return Held(left, held.bytes - own.bytes * ticks)
 
 

@@ -18,7 +18,7 @@ import math
 from collections.abc import Sequence
 from enum import Enum
 
-from pytest_echoleak.options import NO_EVENT_FACTOR
+from pytest_echoleak.options import SEVERAL_LOOKS_FACTOR
 from pytest_echoleak.series import Growth
 
 STEADY_ROUNDS = 3
@@ -45,31 +45,37 @@ def trend(growth: Growth, iterations: Sequence[int], detect: float) -> Trend:
     """Return what `growth` does over rounds of so many `iterations`."""
     # Less than half of what `detect` asks for is no leak that was asked for, however steady.
     enough = sum(growth.count) >= detect * sum(iterations) / 2
+    in_steps = not enough and _in_steps(growth)
     steady = (enough and _steady_objects(growth.count, iterations)) or (
-        _in_steps(growth) and _steady_bytes(growth.bytes, iterations)
+        in_steps and _steady_bytes(growth.bytes, iterations)
     )
-    return _unless_excluded(growth, iterations, detect, Trend.STEADY if steady else Trend.UNCLEAR)
+    if _excluded_by_last_rounds(growth, iterations, detect, in_steps):
+        return Trend.EXCLUDED
+    return Trend.STEADY if steady else Trend.UNCLEAR
 
 
 def excluded(count: float, iterations: int, detect: float) -> bool:
-    """Tell whether `count` events in `iterations` exclude a rate of `detect`, at 99.9 %."""
+    """Tell whether `count` events in `iterations` exclude a rate of `detect`, at 99.9 %.
+
+    A check looks more than once, at several last rounds: each look is twice as strict for that.
+    """
     expected = detect * iterations
     if count <= 0:
-        return expected >= NO_EVENT_FACTOR
+        return expected >= SEVERAL_LOOKS_FACTOR
     if count >= expected:
         return False
-    return expected - count * (1 + math.log(expected / count)) >= NO_EVENT_FACTOR
+    return expected - count * (1 + math.log(expected / count)) >= SEVERAL_LOOKS_FACTOR
 
 
-def _unless_excluded(
-    growth: Growth, iterations: Sequence[int], detect: float, otherwise: Trend
-) -> Trend:
-    """Return EXCLUDED where some last rounds together exclude a leak, else `otherwise`.
+def _excluded_by_last_rounds(
+    growth: Growth, iterations: Sequence[int], detect: float, in_steps: bool
+) -> bool:
+    """Tell whether some last rounds together exclude a leak.
 
     Where nothing grew in any round at all, the number of iterations is not this growth's matter.
     """
     if max(growth.count, default=0) <= 0 and max(growth.bytes, default=0) <= 0:
-        return Trend.EXCLUDED
+        return True
     total = sum(iterations)
     count = size_bytes = 0.0
     seen = 0
@@ -78,14 +84,14 @@ def _unless_excluded(
         size_bytes += growth.bytes[place]
         seen += iterations[place]
         # Growth in steps pauses for longer and longer: silence must last as long.
-        if _in_steps(growth) and seen < _SILENT_SHARE * total:
+        if in_steps and seen < _SILENT_SHARE * total:
             continue
         # Buffers of random sizes never hold quite the same: a tenth is no step of what grows.
         few = max(detect * seen * _SMALLEST_OBJECT_BYTES, _STEP_BYTES * count)
         still = size_bytes <= max(few, _WOBBLE_SHARE * sum(growth.bytes[:place]))
         if still and excluded(max(count, 0), seen, detect):
-            return Trend.EXCLUDED
-    return otherwise
+            return True
+    return False
 
 
 def _steady_objects(values: Sequence[float], iterations: Sequence[int]) -> bool:

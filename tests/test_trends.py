@@ -31,7 +31,7 @@ def test_what_is_excluded_happens_to_a_leak_in_one_of_a_thousand(
 
 @pytest.mark.parametrize(
     ("count", "iterations", "expected"),
-    [(0, 690, False), (0, 691, True), (-5, 690, False), (1, 691, False), (1, 1100, True)],
+    [(0, 760, False), (0, 761, True), (-5, 760, False), (1, 761, False), (1, 1200, True)],
 )
 def test_how_many_iterations_exclude_one_percent(
     count: int, iterations: int, expected: bool
@@ -40,21 +40,21 @@ def test_how_many_iterations_exclude_one_percent(
 
 
 def test_growth_that_goes_on_is_steady() -> None:
-    assert trend(growth((346, 346, 346)), (346,) * 3, 0.01) is Trend.STEADY
+    assert trend(growth((381, 381, 381)), (381,) * 3, 0.01) is Trend.STEADY
 
 
-@pytest.mark.parametrize("counts", [(346, 346, 0), (346, 346, 100), (0, 0, 346), (346, 0, 346)])
+@pytest.mark.parametrize("counts", [(381, 381, 0), (381, 381, 100), (0, 0, 381), (381, 0, 381)])
 def test_growth_that_pauses_or_slows_down_is_unclear(counts: tuple[int, ...]) -> None:
-    assert trend(growth(counts), (346,) * 3, 0.01) is Trend.UNCLEAR
+    assert trend(growth(counts), (381,) * 3, 0.01) is Trend.UNCLEAR
 
 
 def test_growth_that_stopped_long_ago_is_excluded() -> None:
-    assert trend(growth((346, 0, 0)), (346,) * 3, 0.01) is Trend.EXCLUDED
+    assert trend(growth((381, 0, 0)), (381,) * 3, 0.01) is Trend.EXCLUDED
 
 
 def test_few_objects_that_hold_many_bytes_are_judged_by_their_bytes() -> None:
     """A buffer that is replaced by one twice as large now and then, with an object now and then."""
-    iterations = (346, 346, 346, 2076, 3443, 3443)
+    iterations = (381, 381, 381, 2076, 3443, 3443)
     doubling = Growth((0, 0, 1, 0, 1, 0), (8192, 0, 8192, 65_536, 131_072, 131_072))
     assert trend(doubling, iterations, 0.01) is Trend.STEADY
     once = Growth((0, 0, 1, 0, 0, 0), (8192, 0, 8192, 0, 0, 0))

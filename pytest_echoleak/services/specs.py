@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from os import PathLike, fspath
+from pathlib import Path
 from typing import TypeAlias
 
 StrPath: TypeAlias = "str | PathLike[str]"
@@ -100,15 +101,22 @@ def describe(spec: Spec) -> str:
     match spec:
         case GoSource():
             package = "" if spec.package == "." else f", package={spec.package}"
-            return f"GoSource({fspath(spec.path)}{package})"
+            return f"GoSource({_shown(spec.path)}{package})"
         case Dockerfile():
-            return f"Dockerfile({fspath(spec.context)}, {spec.dockerfile})"
+            return f"Dockerfile({_shown(spec.context)}, {spec.dockerfile})"
         case Image():
             return f"Image({spec.reference})"
         case Binary():
-            return f"Binary({fspath(spec.path)})"
+            return f"Binary({_shown(spec.path)})"
         case Running():
             return f"Running({spec.url})"
+
+
+def _shown(path: StrPath) -> str:
+    """Return a path as one would type it: relative where it lies in the working folder."""
+    folder = Path.cwd()
+    full = Path(path)
+    return fspath(full.relative_to(folder)) if full.is_relative_to(folder) else fspath(path)
 
 
 def _key(spec: Running | ServiceSettings) -> str:

@@ -10,7 +10,7 @@ from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from typing import Any, Protocol
 
-from pytest_echoleak.errors import IterationError, WorkloadError
+from pytest_echoleak.errors import IterationError
 from pytest_echoleak.text import printable
 from pytest_echoleak.transport import Connection, Response, TransportError, split_url
 from pytest_echoleak.workload.request import Template, refusal
@@ -152,9 +152,8 @@ class _PlainCalls:
         if inspect.isawaitable(result):
             if inspect.iscoroutine(result):
                 result.close()
-            raise WorkloadError(
-                f"{self._workload.label} returned something to await; write it as `async def`"
-            )
+            what = f"{self._workload.label} returned something to await: write it as `async def`"
+            raise IterationError(number, what)
 
 
 class _AsyncCalls:
