@@ -10,7 +10,7 @@ NEW_NOTE = Request("POST", "/notes", json={"user_id": 42, "title": "Note {i}"}, 
 CHANGED_NOTE = Request("PUT", "/notes/3", json={"title": "Towel {i}"}, expect=204)
 
 
-@pytest.mark.parametrize("path", ["/healthz", "/users/42", "/notes", "/notes/1"])
+@pytest.mark.parametrize("path", ["/users/42", "/notes"])
 def test_reading_leaks_nothing(assert_no_leak, path):
     assert_no_leak(f"GET {path}")
 
