@@ -1,4 +1,4 @@
-# make demo    sets up all it needs in .venv, runs the example's tests, and shows a leak being caught
+# make demo    sets up all it needs in .venv, shows a leak being caught, runs the example's leak tests
 # make test    sets up all it needs in .venv, and runs every test
 # make lint    ruff, mypy --strict, gofmt and go vet
 #

