@@ -6,8 +6,11 @@ characters that reverse the direction of writing, megabytes in one line.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
+# SGR sequences, of bounded length: they would drown a log's words once made visible.
+_COLOURS = re.compile(r"\x1b\[[0-9;]{0,20}m")
 _KEPT_CONTROLS = frozenset("\n\t")
 _UNSAFE_CATEGORIES = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
 
@@ -32,7 +35,8 @@ def printable_line(text: str, limit_chars: int = 300) -> str:
 
 
 def last_lines(text: str, count: int = 20) -> str:
-    """Return the last `count` lines of `text`, safe to print."""
+    """Return the last `count` lines of `text`, safe to print, without the colours of a log."""
+    text = _COLOURS.sub("", text)
     return printable("\n".join(text.rstrip().splitlines()[-count:]))
 
 

@@ -57,3 +57,7 @@ def test_an_error_ends_with_the_log() -> None:
         "It ended.\n\nThe service's last log lines:\n    one\n    \\x1b[0mtwo"
     )
     assert with_log("It ended.", " \n") == "It ended.\n\nThe service printed nothing."
+
+
+def test_the_colours_of_a_log_are_left_out_and_other_sequences_shown() -> None:
+    assert last_lines("\x1b[33mwarned\x1b[0m \x1b[2Jgone") == "warned \\x1b[2Jgone"
