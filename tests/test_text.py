@@ -53,8 +53,8 @@ def test_last_lines() -> None:
 
 
 def test_an_error_ends_with_the_log() -> None:
-    assert with_log("It ended.", "one\n\x1b[0mtwo\n") == (
-        "It ended.\n\nThe service's last log lines:\n    one\n    \\x1b[0mtwo"
+    assert with_log("It ended.", "one\n\x1b[2Ktwo\n") == (
+        "It ended.\n\nThe service's last log lines:\n    one\n    \\x1b[2Ktwo"
     )
     assert with_log("It ended.", " \n") == "It ended.\n\nThe service printed nothing."
 
