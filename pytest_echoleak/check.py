@@ -180,9 +180,12 @@ class _Check:
         return self._judge_series()
 
     def _judge_series(self) -> Judgement:
+        return self._judge_rounds(self._measurement.rounds)
+
+    def _judge_rounds(self, rounds: Sequence[Round]) -> Judgement:
         options = self._options
         return judge(
-            make_series(self._measurement.rounds, self._idle),
+            make_series(rounds, self._idle),
             self._ownership(),
             detect=options.detect,
             tolerance=options.tolerance,
@@ -222,16 +225,8 @@ class _Check:
         first, last = self._measurement.first, self._measurement.last
         assert first is not None, "a check that has a verdict has snapshots"
         assert last is not None, "a check that has a verdict has snapshots"
-        options = self._options
-        whole = make_series([Round(self._iterations(), first, last)], self._idle)
-        judgement = judge(
-            whole,
-            self._ownership(),
-            detect=options.detect,
-            tolerance=options.tolerance,
-            allowances=self._allowances,
-        )
-        return conclude(judgement, exhausted=True) == "clean"
+        whole = Round(self._iterations(), first, last)
+        return conclude(self._judge_rounds([whole]), exhausted=True) == "clean"
 
     def _refuse_silence(self) -> None:
         """Raise WorkloadError where nothing was measured, or the service did nothing meanwhile."""
@@ -239,7 +234,7 @@ class _Check:
         if not iterations:
             raise WorkloadError(
                 f"{label}: not one measured iteration was done within max-seconds"
-                f" ({self._options.max_seconds:g} s): give the check more time"
+                f" ({self._options.max_seconds:g} s): give the check more time, or less to warm up"
             )
         if not isinstance(self._workload, Call):
             return
@@ -261,6 +256,8 @@ class _Check:
     def _reason(self, verdict: VerdictName, judgement: Judgement) -> str:
         if verdict == "leak" and self._kept_too_much():
             return "the check ended early, before the service would run out of memory"
+        if verdict == "clean":
+            return _accepted(judgement)
         if verdict != "inconclusive":
             return ""
         options = self._options
@@ -294,3 +291,14 @@ class _Check:
         last = self._measurement.last
         stacks = tuple(last.heap.sites) if last is not None else ()
         return Ownership(self._service.instance.modules, stacks)
+
+
+def _accepted(judgement: Judgement) -> str:
+    """Return what a clean check must say of growth that the user accepts, "" where none was."""
+    if judgement.tolerated:
+        return "what grew is within the tolerance"
+    if not judgement.allowed:
+        return ""
+    if judgement.untouched:
+        return "nothing stayed but what Allow accepts"
+    return "what stayed beside what Allow accepts did not go on growing"

@@ -60,9 +60,10 @@ class Fold:
 
 @dataclass(frozen=True)
 class Folds:
-    """All places that changed. `exceeded`: those of an Allow whose limit is passed."""
+    """All places that changed. An Allow's are `allowed`, or `exceeded` beyond its limit."""
 
     open: tuple[Fold, ...]
+    allowed: tuple[Fold, ...]
     exceeded: tuple[Fold, ...]
     unused_allows: tuple[str, ...]
 
@@ -70,7 +71,7 @@ class Folds:
 def fold_series(
     series: Series, ownership: Ownership, allowances: Sequence[Allowance] = ()
 ) -> Folds:
-    """Fold the stacks of `series`; those that an allowance accepts are left out."""
+    """Fold the stacks of `series`; those that an allowance matches are folded by themselves."""
     kinds: tuple[Kind, ...] = ("heap", "goroutine")
     matched: defaultdict[tuple[Allowance, Kind], dict[Stack, Growth]] = defaultdict(dict)
     rest: dict[Kind, dict[Stack, Growth]] = {kind: {} for kind in kinds}
@@ -81,10 +82,9 @@ def fold_series(
                 rest[kind][stack] = growth
             else:
                 matched[allowance, kind][stack] = growth
-    exceeded = [
-        _fold(kind, stacks, ownership, exceeds=why)
+    known = [
+        _fold(kind, stacks, ownership, exceeds=allowance.exceeded(kind, list(stacks.values())))
         for (allowance, kind), stacks in matched.items()
-        if (why := allowance.exceeded(kind, list(stacks.values())))
     ]
     used = {
         allowance
@@ -93,7 +93,8 @@ def fold_series(
     }
     return Folds(
         open=tuple(fold for kind in kinds for fold in _fold_kind(kind, rest[kind], ownership)),
-        exceeded=tuple(exceeded),
+        allowed=tuple(fold for fold in known if not fold.exceeds),
+        exceeded=tuple(fold for fold in known if fold.exceeds),
         unused_allows=tuple(one.allow.function for one in allowances if one not in used),
     )
 

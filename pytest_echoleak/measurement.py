@@ -70,15 +70,14 @@ class Measurement:
         self._drive(iterations, "warm-up")
         self.first = self.last = self._snapshot(None)
 
-    def round(self, iterations: int) -> int:
-        """Run one round and snapshot it; return its iterations, fewer where the time is up."""
+    def round(self, iterations: int) -> None:
+        """Run one round, a shorter one where the time is up, and snapshot it."""
         assert self.last is not None, "warm_up comes first"
         before = self.last
         done = self._drive(iterations, f"round {len(self.rounds) + 1}")
         self.last = self._snapshot(before)
         if done:
             self.rounds.append(Round(done, before, self.last))
-        return done
 
     def idle(self, seconds: float) -> Round:
         """Take the same snapshots with no load in between, for `seconds`."""
@@ -91,7 +90,7 @@ class Measurement:
 
     def _drive(self, iterations: int, phase: str) -> int:
         done = 0
-        while done < iterations and not (self._clock.over and self.first is not None):
+        while done < iterations and not self._clock.over:
             count = min(self._batch, iterations - done)
             began = time.monotonic()
             first = self._service.take_numbers(count)

@@ -62,9 +62,9 @@ class LeakReport:
     """The outcome of one check; what `assert_no_leak` returns, and `LeakError.report`.
 
     `iterations` are the measured ones, `round_iterations` how many each round had; `seconds` is the
-    duration of the whole check. `reason` is one sentence: why it is inconclusive, or how long the
-    check went on. `unused_allows` are those that matched nothing. `untouched`: nothing at all
-    stayed, anywhere.
+    duration of the whole check. `reason` is one sentence, or "": why it is inconclusive, or an
+    error; why a leak ended the check early; what a clean check accepted. `unused_allows` are those
+    that matched nothing. `untouched`: nothing at all stayed, beside what an Allow matches.
     """
 
     nodeid: str
@@ -83,7 +83,7 @@ class LeakReport:
     artifacts: tuple[str, ...] = ()
     unused_allows: tuple[str, ...] = ()
     totals: Mapping[str, float] = field(default_factory=dict)
-    untouched: bool = True
+    untouched: bool = False
 
     @property
     def rounds(self) -> int:

@@ -14,10 +14,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from operator import sub
 from typing import Literal
 
 from pytest_echoleak.allowing import Allowance
-from pytest_echoleak.folding import Fold, fold_series
+from pytest_echoleak.folding import Fold, Folds, fold_series
 from pytest_echoleak.options import NO_EVENT_FACTOR
 from pytest_echoleak.ownership import Ownership
 from pytest_echoleak.results import Bounds, Evidence, Finding
@@ -41,7 +42,9 @@ class Judgement:
     - `steady`: findings that grew steadily; `unclear`: those that only more iterations can judge.
     - `certain`: the steady ones need no more iterations to be called leaks.
     - `too_short`: whatever grew or not, so few iterations cannot show a leak as rare as `detect`.
-    - `untouched`: nothing at all stayed. `exact`: every allocation was recorded.
+    - `untouched`: nothing at all stayed, beside what was accepted: `tolerated` tells that something
+      grew within the tolerance, `allowed` that something did which an Allow matches.
+    - `exact`: every allocation was recorded.
     """
 
     steady: tuple[Finding, ...]
@@ -49,6 +52,8 @@ class Judgement:
     certain: bool
     too_short: bool
     untouched: bool
+    tolerated: bool
+    allowed: bool
     exact: bool
     unused_allows: tuple[str, ...]
 
@@ -65,21 +70,23 @@ def judge(
     folds = fold_series(series, ownership, allowances)
     judged = [fold for fold in folds.open if series.exact or fold.kind == "goroutine"]
     trends = [(fold, trend(fold.growth, series.iterations, detect)) for fold in judged]
-    growing = _beyond_tolerance(trends, series, tolerance)
+    growing = [one for one in trends if one[1] is not Trend.EXCLUDED]
+    beyond = _beyond_tolerance(growing, series, tolerance)
     exceeded = [fold for fold in folds.exceeded if sum(fold.growth.count + fold.growth.bytes) > 0]
-    heap_grows = any(fold.kind == "heap" for fold, _ in growing)
-    steady = [fold for fold, found in growing if found is Trend.STEADY] + exceeded
-    unclear = [fold for fold, found in growing if found is Trend.UNCLEAR]
-    if not heap_grows and not exceeded:
-        total = _judge_totals(series, folds.open, detect, tolerance)
-        steady += [total[0]] if total and total[1] is Trend.STEADY else []
-        unclear += [total[0]] if total and total[1] is Trend.UNCLEAR else []
+    if not exceeded and not any(fold.kind == "heap" for fold, _ in beyond):
+        totals = _judge_totals(series, folds, detect)
+        growing += totals
+        beyond += _beyond_tolerance(totals, series, tolerance)
+    steady = [fold for fold, found in beyond if found is Trend.STEADY] + exceeded
+    unclear = [fold for fold, found in beyond if found is Trend.UNCLEAR]
     return Judgement(
         steady=_findings(steady, series, ownership),
         unclear=_findings(unclear, series, ownership),
         certain=bool(exceeded) or any(map(_sure, steady)),
         too_short=sum(series.iterations) * detect < NO_EVENT_FACTOR,
-        untouched=not any(sum(fold.growth.count) > 0 for fold in folds.open),
+        untouched=not any(map(_grew, folds.open)),
+        tolerated=len(beyond) < len(growing),
+        allowed=any(map(_grew, folds.allowed)),
         exact=series.exact,
         unused_allows=folds.unused_allows,
     )
@@ -101,15 +108,24 @@ def conclude(
     return "leak" if judgement.steady else "inconclusive"
 
 
-def bounds(judgement: Judgement, iterations: int, detect: float, *, identical: bool) -> Bounds:
+def bounds(
+    judgement: Judgement, iterations: int, detect: float, *, identical: bool
+) -> Bounds | None:
     """Return what so many iterations exclude: the rate of leaking ones, at 99.9 %.
 
     Where nothing at all stayed that is 6.9 / n; where something did and stopped, `detect`. Totals
-    without sites see nothing below their own noise.
+    without sites see nothing below their own noise. What a tolerance accepts may well be a leak of
+    every iteration: None.
     """
+    if judgement.tolerated:
+        return None
     rate = NO_EVENT_FACTOR / iterations if judgement.untouched else detect
     floor = 0.0 if judgement.exact else _TOTALS_FLOOR_OBJECTS
     return Bounds(max(rate, floor), detect, identical_requests=identical)
+
+
+def _grew(fold: Fold) -> bool:
+    return sum(fold.growth.count) > 0 or sum(fold.growth.bytes) > 0
 
 
 def _sure(fold: Fold) -> bool:
@@ -117,10 +133,9 @@ def _sure(fold: Fold) -> bool:
 
 
 def _beyond_tolerance(
-    trends: Sequence[tuple[Fold, Trend]], series: Series, tolerance: Tolerance
+    growing: Sequence[tuple[Fold, Trend]], series: Series, tolerance: Tolerance
 ) -> list[tuple[Fold, Trend]]:
-    """Return what is not excluded, without the kinds that the tolerance accepts as a whole."""
-    growing = [(fold, found) for fold, found in trends if found is not Trend.EXCLUDED]
+    """Return what grows, without the kinds that the tolerance accepts as a whole."""
     kinds: tuple[Kind, ...] = ("heap", "goroutine")
     accepted = {
         kind
@@ -159,41 +174,46 @@ def tolerates(
     return bool(chosen) and all(value <= limit for limit, value in chosen)
 
 
-def _judge_totals(
-    series: Series,
-    folds: Sequence[Fold],
-    detect: float,
-    tolerance: Tolerance,
-) -> tuple[Fold, Trend] | None:
-    """Judge the process as a whole, for what no single place shows; its face is what grew most."""
+def _judge_totals(series: Series, folds: Folds, detect: float) -> list[tuple[Fold, Trend]]:
+    """Judge the process as a whole, for what no single place shows; its face is what grew most.
+
+    Empty where the whole does not grow.
+    """
     iterations = sum(series.iterations)
-    growth = _sum_growth([fold for fold in folds if fold.kind == "heap"], series)
-    count, size_bytes = sum(growth.count), sum(growth.bytes)
-    small = (
-        count < _TOTALS_FLOOR_OBJECTS * iterations and size_bytes < _TOTALS_FLOOR_BYTES * iterations
-    )
-    if small or tolerates(
-        tolerance, "heap", count=count, size_bytes=size_bytes, iterations=iterations
+    growth = _process_growth(series, folds)
+    if (
+        sum(growth.count) < _TOTALS_FLOOR_OBJECTS * iterations
+        and sum(growth.bytes) < _TOTALS_FLOOR_BYTES * iterations
     ):
-        return None
+        return []
     floor = max(detect, _TOTALS_FLOOR_OBJECTS)
     found = trend(growth, series.iterations, floor)
     if found is Trend.EXCLUDED:
-        return None
-    heap = [fold for fold in folds if fold.kind == "heap" and sum(fold.growth.bytes) > 0]
+        return []
+    heap = [fold for fold in folds.open if fold.kind == "heap" and sum(fold.growth.bytes) > 0]
     largest = max(heap, key=lambda fold: sum(fold.growth.bytes), default=None)
     if largest is None:
-        return Fold.of_process(growth), found
-    return replace(largest, growth=growth, whole_process=True), found
+        return [(Fold.of_process(growth), found)]
+    return [(replace(largest, growth=growth, whole_process=True), found)]
 
 
-def _sum_growth(folds: Sequence[Fold], series: Series) -> Growth:
-    if not series.exact:
-        return series.totals
-    rounds = range(len(series.iterations))
+def _process_growth(series: Series, folds: Folds) -> Growth:
+    """Return the growth of the whole heap, without what is allowed (by samples: an estimate)."""
+    rounds = len(series.iterations)
+    if series.exact:
+        return _sum_growth(folds.open, rounds)
+    allowed = _sum_growth(folds.allowed, rounds)
     return Growth(
-        tuple(sum(fold.growth.count[k] for fold in folds) for k in rounds),
-        tuple(sum(fold.growth.bytes[k] for fold in folds) for k in rounds),
+        tuple(map(sub, series.totals.count, allowed.count)),
+        tuple(map(sub, series.totals.bytes, allowed.bytes)),
+    )
+
+
+def _sum_growth(folds: Sequence[Fold], rounds: int) -> Growth:
+    heap = [fold.growth for fold in folds if fold.kind == "heap"]
+    return Growth(
+        tuple(sum(growth.count[k] for growth in heap) for k in range(rounds)),
+        tuple(sum(growth.bytes[k] for growth in heap) for k in range(rounds)),
     )
 
 

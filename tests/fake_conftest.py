@@ -99,7 +99,7 @@ def fake_check_service(
     if "odd" in workload:
         reason = "growth neither stopped nor repeated"
         return LeakReport(verdict="inconclusive", bounds=bounds, reason=reason, **values)
-    return LeakReport(verdict="clean", bounds=bounds, **values)
+    return LeakReport(verdict="clean", bounds=bounds, untouched=True, **values)
 
 
 check = types.ModuleType("pytest_echoleak.check")

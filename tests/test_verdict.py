@@ -101,11 +101,15 @@ class TestFlat:
 
     def test_what_a_pass_excludes(self) -> None:
         nothing = bounds(judged(series([1000])), 1000, 0.01, identical=False)
+        assert nothing is not None
         assert 1 / nothing.excluded_rate == pytest.approx(144.8, abs=0.1)
-        touched = judged(series([346, 346, 346], {SITE: growth((3, 0, 0))}))
-        assert bounds(touched, 1038, 0.01, identical=True).excluded_rate == 0.01
-        sampled = judged(series([1000], exact=False))
-        assert bounds(sampled, 1000, 0.01, identical=False).excluded_rate == 0.1
+        for stayed in (growth((3, 0, 0)), Growth((0, 0, 0), (4000, 0, 0))):
+            touched = bounds(judged(series(ROUNDS, {SITE: stayed})), 1038, 0.01, identical=True)
+            assert touched is not None
+            assert touched.excluded_rate == 0.01
+        sampled = bounds(judged(series([1000], exact=False)), 1000, 0.01, identical=False)
+        assert sampled is not None
+        assert sampled.excluded_rate == 0.1
 
 
 class TestGrowthThatStops:
@@ -281,6 +285,19 @@ class TestTolerance:
         accepting = judged(made, tolerance=Tolerance(objects_per_iteration=1.5))
         assert conclude(accepting, exhausted=True) == "leak"
 
+    def test_a_pass_says_that_something_is_tolerated_and_excludes_nothing(self) -> None:
+        """Every iteration leaks: no pass may say that fewer than one in a hundred does."""
+        for exact in (True, False):
+            made = series(ROUNDS, {SITE: growth(ROUNDS)}, exact=exact)
+            judgement = judged(made, tolerance=Tolerance(bytes_per_iteration=64))
+            assert conclude(judgement, exhausted=False) == "clean"
+            assert judgement.tolerated
+            assert bounds(judgement, 1038, 0.01, identical=False) is None
+
+    def test_one_that_nothing_needed_is_not_mentioned(self) -> None:
+        judgement = judged(series(ROUNDS), tolerance=Tolerance(bytes_per_iteration=64))
+        assert not judgement.tolerated
+
 
 class TestAllow:
     def test_an_allowed_place_is_no_leak(self) -> None:
@@ -288,6 +305,13 @@ class TestAllow:
         judgement = judged(series(ROUNDS, {SITE: growth(ROUNDS)}), allowances=[allow])
         assert conclude(judgement, exhausted=True) == "clean"
         assert judgement.unused_allows == ()
+        assert judgement.allowed
+
+    def test_it_is_allowed_in_what_is_measured_by_totals_too(self) -> None:
+        allow = Allowance(Allow(function="*.handle", reason="known"))
+        made = series(ROUNDS, {SITE: growth(ROUNDS)}, exact=False)
+        assert conclude(judged(made), exhausted=True) == "leak"
+        assert conclude(judged(made, allowances=[allow]), exhausted=True) == "clean"
 
     def test_one_whose_limit_is_passed_is_a_leak_at_once(self) -> None:
         allow = Allowance(Allow(function="*.handle", reason="a cache", at_most_objects=1000))

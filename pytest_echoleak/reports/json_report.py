@@ -13,10 +13,12 @@ A check:
 - `findings`: see below; empty for a clean check.
 - `bounds`: what a pass excludes: `excluded_rate` leaking iterations per iteration, or more, at
   `confidence`; `detect` is the rate that was asked for, and `identical_requests` tells that every
-  request was the same. null where there is no such statement.
+  request was the same. null where there is no such statement: for an error, and where the
+  tolerance accepted growth.
 - `artifacts`: files that were saved, relative to the folder of echoleak.json.
 - `unused_allows`: suppressions that matched nothing in it.
-- `totals`: the growth of the whole process, by name.
+- `totals`: the growth of the whole process, by name; `untouched`: nothing at all stayed, beside
+  what an Allow matches.
 
 A finding, one leak each, the largest first:
 - `kind`: "heap" or "goroutine"; `function`, `file`, `line`: the nearest line of the user's own;

@@ -77,8 +77,12 @@ def _leak(report: LeakReport) -> str:
 
 def _clean(report: LeakReport) -> str:
     over = units.whole(report.iterations, noun(report))
-    stayed = "nothing stayed of" if report.untouched else "what stayed did not go on growing over"
-    text = f"{name(report)} is clean: {stayed} {over}"
+    if report.reason:
+        text = f"{name(report)} is clean after {over}: {printable_line(report.reason)}"
+    elif report.untouched:
+        text = f"{name(report)} is clean: nothing stayed of {over}"
+    else:
+        text = f"{name(report)} is clean: what stayed did not go on growing over {over}"
     if report.bounds is None:
         return text
     identical = ", identical requests" if report.bounds.identical_requests else ""

@@ -63,6 +63,7 @@ def report(**changes: Any) -> LeakReport:
         "go_version": "go1.27.3",
         "runtime": "docker",
         "bounds": Bounds(excluded_rate=6.9 / 1000, detect=0.01),
+        "untouched": True,
     }
     return LeakReport(**{**values, **changes})
 

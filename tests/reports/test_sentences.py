@@ -41,6 +41,18 @@ def test_a_pass_on_identical_requests_says_so() -> None:
     assert sentence(report(bounds=same)).endswith("leaks (99.9 %, identical requests)")
 
 
+def test_a_pass_says_what_it_accepted() -> None:
+    tolerated = report(reason="what grew is within the tolerance", bounds=None)
+    assert sentence(tolerated) == (
+        "GET /users/42 is clean after 1,000 requests: what grew is within the tolerance"
+    )
+    allowed = report(reason="nothing stayed but what Allow accepts")
+    assert sentence(allowed) == (
+        "GET /users/42 is clean after 1,000 requests: nothing stayed but what Allow accepts,"
+        " so fewer than 1 in 140 leaks (99.9 %)"
+    )
+
+
 def test_several_requests_or_a_function_are_iterations() -> None:
     for workload in ("GET /a, POST /b", "browse()", "browse"):
         assert sentence(report(workload=workload)).startswith(
