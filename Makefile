@@ -1,5 +1,6 @@
 # make demo    sets up all it needs in .venv, shows a leak being caught, runs the example's leak tests
 # make test    sets up all it needs in .venv, and runs every test
+# make acceptance   measures what the plugin is held to: counts, overhead, start-up (half an hour)
 # make lint    ruff, mypy --strict, gofmt and go vet
 #
 # Python 3.10 or later is all that must be there; `make demo PYTHON=/path/to/python3.12` takes another.
@@ -16,7 +17,7 @@ BIN := $(CURDIR)/.venv/bin
 export PATH := $(BIN):$(PATH)
 GO_FOLDERS := example_project tests/goapps
 
-.PHONY: help demo test test-lowest lint format picture env dev-env clean
+.PHONY: help demo test test-lowest acceptance lint format picture env dev-env clean
 
 help:
 	@sed -n 's/^# make /make /p' Makefile
@@ -47,6 +48,9 @@ test: dev-env
 # The oldest versions that pyproject.toml names, in an environment of their own.
 test-lowest: dev-env
 	@$(BIN)/python tools/lowest.py
+
+acceptance: dev-env
+	@$(BIN)/python tools/acceptance.py
 
 lint: dev-env
 	$(BIN)/ruff check .
