@@ -28,6 +28,7 @@ from pytest_echoleak.transport import (
 
 _TIMEOUT_SECONDS = 60.0
 _FORCED_GCS = 2  # sync.Pool's contents live through one, what has a finalizer needs another
+_CLOSED = frozenset({"closed", "reset"})
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,14 @@ class PprofSource:
 
     def _get(self, client: _Client, place: str) -> bytes:
         self._requests += 1
-        response = client.get(place)
+        try:
+            response = client.get(place)
+        except TransportError as error:
+            if error.reason not in _CLOSED:
+                raise
+            # A service may close an idle connection in the very moment that a request comes.
+            self._requests += 1
+            response = client.get(place)
         if response.status != 200:
             text = printable_line(response.body[:200].decode("utf-8", "replace"))
             raise ProfileError(f"{place} was answered with status {response.status}: {text}")
