@@ -14,12 +14,15 @@ import requests
 from pytest_echoleak import (
     EngineError,
     LeakError,
+    Request,
     ServiceError,
     SnapshotError,
     WorkloadError,
     assert_no_leak,
     start,
 )
+from pytest_echoleak.check import check_service
+from pytest_echoleak.options import Options
 from pytest_echoleak.service import EchoService, EchoServices
 from pytest_echoleak.services.containers.engine import Engine
 from pytest_echoleak.services.launch import RuntimeChoice
@@ -102,12 +105,18 @@ def test_more_output_per_request_than_a_pipe_holds(services: EchoServices) -> No
 def test_connections_that_the_service_closes_while_idle_are_no_error(
     runtime: RuntimeChoice,
 ) -> None:
+    def pause(_: object = None) -> bool:
+        time.sleep(0.2)
+        return True
+
     def slowly() -> None:
         service.session().get("/").raise_for_status()
-        time.sleep(0.02)
+        pause()
 
+    few = Options(iterations=9, warmup=1, plateau=0)
     with start(faulty(env={"FAULTY_IDLE_TIMEOUT": "1ms"}), runtime=runtime) as service:
-        assert_no_leak(service, slowly, detect=0.1)
+        for workload in (slowly, Request("GET", "/", expect=pause)):
+            assert check_service(service, workload, few).iterations == 9
 
 
 def test_hostile_text_reaches_no_message_as_it_is(services: EchoServices) -> None:
