@@ -7,6 +7,7 @@ from os import fspath
 from pathlib import Path
 
 from pytest_echoleak.service import EchoService, EchoServices
+from pytest_echoleak.services.launch import RuntimeChoice
 from pytest_echoleak.services.specs import (
     Binary,
     Dockerfile,
@@ -24,7 +25,7 @@ class RootedServices(EchoServices):
     Tests change the working folder, and pytest is started from many; its root folder stays.
     """
 
-    def __init__(self, root: Path, runtime: str = "auto") -> None:
+    def __init__(self, root: Path, runtime: RuntimeChoice = "auto") -> None:
         super().__init__(runtime)
         self._root = root
 

@@ -34,8 +34,7 @@ class EchoService:
         self._sessions = threading.local()
         self._opened: list[requests.Session] = []
         self._lock = threading.Lock()
-        # What ran before we came has seen numbers of others: begin where nobody has been.
-        self._next_number = int(time.time() * 1000) if isinstance(spec, Running) else 1
+        self._next_number = 1
 
     @property
     def base_url(self) -> str:
@@ -71,13 +70,16 @@ class EchoService:
 
     def stop(self) -> None:
         """End the service and remove all that is left of it."""
-        for session in self._opened:
-            session.close()
+        self.close_sessions_connections()
         self.instance.stop()
 
     def take_numbers(self, count: int) -> int:
         """Return the first of `count` numbers that no request to this service has had."""
         with self._lock:
+            if isinstance(self.spec, Running):
+                # Others number their requests to it too, one check at a time. Nobody sends one a
+                # microsecond, so the clock is ahead of all numbers that were given.
+                self._next_number = max(self._next_number, time.time_ns() // 1000)
             first = self._next_number
             self._next_number += count
         return first
@@ -93,9 +95,11 @@ class EchoServices:
     """The services of one session: equal specs share one."""
 
     def __init__(
-        self, runtime: str = "auto", ready_timeout_seconds: float = READY_TIMEOUT_SECONDS
+        self,
+        runtime: RuntimeChoice = "auto",
+        ready_timeout_seconds: float = READY_TIMEOUT_SECONDS,
     ) -> None:
-        self._runtime: Any = runtime
+        self._runtime = runtime
         self._ready_timeout_seconds = ready_timeout_seconds
         self._launcher = Launcher()
         self._shared: dict[str, EchoService] = {}
