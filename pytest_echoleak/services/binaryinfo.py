@@ -40,7 +40,6 @@ class LinkedModule:
     path: str
     version: str
     replacement: str = ""
-    replacement_version: str = ""
 
     @property
     def is_local(self) -> bool:
@@ -138,13 +137,13 @@ def _modules(text: str) -> tuple[str, tuple[LinkedModule, ...], bool]:
     modules: list[LinkedModule] = []
     for line in text.splitlines():
         kind, *values = line.split("\t")
-        first, second = [*values, "", ""][:2]
+        first, version = [*values, "", ""][:2]
         if kind in {"mod", "dep"}:
             main = first if kind == "mod" else main
-            modules.append(LinkedModule(first, second))
+            modules.append(LinkedModule(first, version))
         elif kind == "=>" and modules:
             replaced = modules[-1]
-            modules[-1] = LinkedModule(replaced.path, replaced.version, first, second)
+            modules[-1] = LinkedModule(replaced.path, replaced.version, first)
         elif kind == "build" and first == "-trimpath=true":
             trimmed = True
     return main, tuple(modules), trimmed

@@ -48,22 +48,13 @@ class BuiltBinary:
     dynamic: bool
 
 
-def build(
-    spec: GoSource,
-    *,
-    goos: str | None = None,
-    goarch: str | None = None,
-    output_dir: Path | None = None,
-) -> BuiltBinary:
-    """Build the service for a platform (this machine's where None). Raises BuildError.
-
-    `output_dir` is where builds are kept, the user's cache folder where None.
-    """
+def build(spec: GoSource, *, goos: str | None = None, goarch: str | None = None) -> BuiltBinary:
+    """Build the service for a platform (this machine's where None). Raises BuildError."""
     folder = Path(fspath(spec.path)).expanduser().resolve()
     if not folder.is_dir():
         raise BuildError(f"{describe(spec)}: the folder {folder} does not exist.")
     go = find_go()
-    builds = (output_dir or cache_folder()) / "builds"
+    builds = cache_folder() / "builds"
     place = builds / _place_name(folder, spec, goos, goarch)
     environment = build_environment(go, goos=goos, goarch=goarch)
     name = "service.exe" if (goos or _host_goos()) == "windows" else "service"

@@ -25,11 +25,6 @@ class Requests:
         return ", ".join(str(template.request) for template in self.templates)
 
     @property
-    def unit(self) -> str:
-        """What one iteration is called."""
-        return "request" if len(self.templates) == 1 else "iteration"
-
-    @property
     def identical(self) -> bool:
         """Whether every iteration sends the very same bytes."""
         return not any(template.numbered for template in self.templates)
@@ -47,11 +42,6 @@ class Call:
     def label(self) -> str:
         """What reports call it."""
         return f"{getattr(self.function, '__qualname__', type(self.function).__name__)}()"
-
-    @property
-    def unit(self) -> str:
-        """What one iteration is called."""
-        return "iteration"
 
     @property
     def identical(self) -> bool:
