@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_echoleak.check import check_service
+from pytest_echoleak.errors import SettingError
 from pytest_echoleak.options import resolve_options
 from pytest_echoleak.ownership import Ownership
 from pytest_echoleak.reports import units
@@ -119,6 +120,8 @@ def _assert_growth(
     kind: Kind, before: Snapshot, after: Snapshot, tolerance: Tolerance, iterations: int
 ) -> None:
     __tracebackhide__ = True
+    if iterations < 1:
+        raise SettingError(f"iterations: must be a whole number, 1 or more, not {iterations!r}")
     series = make_series([Round(iterations, before, after)])
     places = series.heap if kind == "heap" else series.goroutines
     total = series.totals if kind == "heap" and not series.exact else _sum(list(places.values()))

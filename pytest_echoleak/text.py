@@ -44,7 +44,7 @@ def with_log(message: str, log: str, lines: int = 20) -> str:
     """Return an error's `message` followed by the service's last log lines."""
     tail = last_lines(log, lines)
     if not tail:
-        return f"{message}\n\nThe service printed nothing."
+        return f"{message}\n\nThe service printed nothing that can be seen from here."
     indented = "\n".join(f"    {line}" for line in tail.splitlines())
     return f"{message}\n\nThe service's last log lines:\n{indented}"
 

@@ -56,7 +56,10 @@ def test_an_error_ends_with_the_log() -> None:
     assert with_log("It ended.", "one\n\x1b[2Ktwo\n") == (
         "It ended.\n\nThe service's last log lines:\n    one\n    \\x1b[2Ktwo"
     )
-    assert with_log("It ended.", " \n") == "It ended.\n\nThe service printed nothing."
+    assert (
+        with_log("It ended.", " \n")
+        == "It ended.\n\nThe service printed nothing that can be seen from here."
+    )
 
 
 def test_the_colours_of_a_log_are_left_out_and_other_sequences_shown() -> None:

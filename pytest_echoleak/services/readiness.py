@@ -75,7 +75,7 @@ def check_pprof(
     if ending is not None:
         raise ServiceError(with_log(f"{instance.name} ended: {ending}.", instance.logs()))
     text = f"{instance.name} serves no profiles: GET {url} {fault}"
-    raise SnapshotError(text if instance.runtime == "attached" else with_log(text, instance.logs()))
+    raise SnapshotError(with_log(text, instance.logs()))
 
 
 def _ask_pprof(url: str, endpoints: Endpoints, instance: Instance) -> Response | TransportError:
@@ -118,7 +118,7 @@ def _not_ready_text(
     text = f"{instance.name} was not ready within {timeout_seconds:g} s: GET {url}: {last}."
     if hint:
         text += f"\n{hint}"
-    return text if instance.runtime == "attached" else with_log(text, instance.logs())
+    return with_log(text, instance.logs())
 
 
 _LISTENING_HINTS = {
