@@ -96,7 +96,9 @@ def test_table_of_settings_is_complete() -> None:
 
 
 @pytest.mark.parametrize(
-    "setting", [one for one in ALL_SETTINGS if default_of(one.name) is not None], ids=str
+    "setting",
+    [one for one in ALL_SETTINGS if default_of(one.name) is not None],
+    ids=lambda setting: setting.name,
 )
 def test_table_of_settings_tells_the_defaults(setting: Setting) -> None:
     (row,) = [row for row in table_rows(README) if row[1] == f"`{setting.ini_name}`"]
