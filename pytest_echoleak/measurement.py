@@ -7,11 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NoReturn
 
-from pytest_echoleak.errors import IterationError, ServiceError, SnapshotError, WorkloadError
+from pytest_echoleak.errors import IterationError, ServiceError, WorkloadError
 from pytest_echoleak.results import Progress
 from pytest_echoleak.series import Round
 from pytest_echoleak.service import EchoService
-from pytest_echoleak.snapshots.snapshot import Snapshot
+from pytest_echoleak.snapshots.snapshot import Snapshot, restarted
 from pytest_echoleak.text import with_log
 from pytest_echoleak.workload.driver import Driver
 
@@ -110,16 +110,8 @@ class Measurement:
         self._service.close_sessions_connections()
         snapshot = self._service.source.take(previous)
         if snapshot.identity != self._identity:
-            raise SnapshotError(self._restart_text())
+            raise restarted(self._service.instance)
         return snapshot
-
-    def _restart_text(self) -> str:
-        text = (
-            f"{self._service.instance.name} was restarted in the middle of the check of"
-            f" {self._label}: what it held before is gone, so the check says nothing about"
-            " leaks. Find out what ended it."
-        )
-        return with_log(text, self._service.logs())
 
     def _adapt(self, count: int, seconds: float) -> None:
         """Choose batches that last a moment: for the progress line, and for the time limit."""
@@ -142,7 +134,7 @@ class Measurement:
             text = f"{instance.name} ended ({ending}) in {place} of the check: {error.what}"
             raise ServiceError(with_log(text, log)) from error
         if instance.identity() != self._identity:
-            raise SnapshotError(self._restart_text()) from error
+            raise restarted(instance) from error
         raise WorkloadError(with_log(f"{error.what}\n\nIn {place}, {instance.name}.", log)) from (
             error.__cause__
         )

@@ -10,12 +10,11 @@ from pytest_echoleak.pprof.memstats import MemStats, parse_memstats
 from pytest_echoleak.pprof.profiles import (
     UNPACKED_LIMIT_BYTES,
     GoroutineProfile,
-    HeapProfile,
     decode_goroutines,
     decode_heap,
 )
 from pytest_echoleak.services.instance import Endpoints, Instance
-from pytest_echoleak.snapshots.snapshot import Snapshot
+from pytest_echoleak.snapshots.snapshot import Snapshot, restarted
 from pytest_echoleak.text import printable_line, with_log
 from pytest_echoleak.transport import (
     Connection,
@@ -66,7 +65,7 @@ class PprofSource:
         finally:
             client.close()
         if self._instance.identity() != identity:
-            raise SnapshotError(with_log(self._restarted(), self._instance.logs()))
+            raise restarted(self._instance)
         return snapshot
 
     def _take(self, client: _Client, previous: Snapshot | None, identity: str) -> Snapshot:
@@ -90,8 +89,8 @@ class PprofSource:
             heap_pb_gz=heap_pb_gz,
             goroutine_pb_gz=goroutine_pb_gz,
         )
-        if previous is not None and _went_back(previous.heap, heap):
-            raise SnapshotError(with_log(self._restarted(), self._instance.logs()))
+        if previous is not None and _went_back(previous, snapshot):
+            raise restarted(self._instance)
         return snapshot
 
     def _memstats(self, client: _Client) -> MemStats:
@@ -141,13 +140,6 @@ class PprofSource:
         )
         return kind(with_log(text, self._instance.logs()))
 
-    def _restarted(self) -> str:
-        return (
-            f"{self._instance.name} was restarted in the middle of the check: another process "
-            "answers now, and what the first one held is gone. Find out what ended it; the check "
-            "says nothing about leaks."
-        )
-
 
 class _Client:
     """GETs below pprof's place, over one connection."""
@@ -168,10 +160,16 @@ class _Client:
         self._connection.close()
 
 
-def _went_back(before: HeapProfile, after: HeapProfile) -> bool:
+def _went_back(before: Snapshot, after: Snapshot) -> bool:
     """Tell whether a counter that only ever grows in one process has shrunk."""
+    if before.memstats is not None and after.memstats is not None:
+        if after.memstats.mallocs < before.memstats.mallocs:
+            return True
+        if after.memstats.num_gc < before.memstats.num_gc:
+            return True
+    sites = after.heap.sites
     return any(
         site.alloc_objects > 0
-        and (stack not in after.sites or after.sites[stack].alloc_objects < site.alloc_objects)
-        for stack, site in before.sites.items()
+        and (stack not in sites or sites[stack].alloc_objects < site.alloc_objects)
+        for stack, site in before.heap.sites.items()
     )

@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from pytest_echoleak.errors import SnapshotError
 from pytest_echoleak.pprof.memstats import MemStats
 from pytest_echoleak.pprof.profiles import GoroutineProfile, HeapProfile
+from pytest_echoleak.services.instance import Instance
+from pytest_echoleak.text import with_log
 
 
 @dataclass(frozen=True)
@@ -63,3 +66,13 @@ class SnapshotSource(Protocol):
 
         Raises SnapshotError where the service cannot be read, ServiceError where it has ended.
         """
+
+
+def restarted(instance: Instance) -> SnapshotError:
+    """Return the error to raise where another process answers than before."""
+    text = (
+        f"{instance.name} was restarted in the middle of the check: another process answers now,"
+        " and what the first one held is gone. Find out what ended it; the check says nothing about"
+        " leaks."
+    )
+    return SnapshotError(with_log(text, instance.logs()))

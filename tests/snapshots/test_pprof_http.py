@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -218,6 +219,21 @@ class TestRestarts:
             PprofSource(FakeInstance(server.url), QUICK).take(first)
         with pprof(Maker().data()) as server, pytest.raises(SnapshotError, match="was restarted"):
             PprofSource(FakeInstance(server.url), QUICK).take(first)
+
+    @pytest.mark.parametrize("counter", ["Mallocs", "NumGC"])
+    def test_so_are_totals_that_went_back(self, counter: str) -> None:
+        """A small service may have no sample at all whose count could go back."""
+        heap = recorded("go1.26.sampled.heap")
+        text = (RECORDED / "go1.26.sampled.heap.txt").read_text()
+        less = re.sub(rf"# {counter} = \d+", f"# {counter} = 1", text)
+        with pprof(heap, memstats=text.encode()) as server:
+            source = PprofSource(FakeInstance(server.url), QUICK)
+            first = source.take()
+            assert source.take(first)
+        with pprof(heap, memstats=less.encode()) as server:
+            source = PprofSource(FakeInstance(server.url), QUICK)
+            with pytest.raises(SnapshotError, match="was restarted"):
+                source.take(first)
 
 
 def test_a_body_that_is_packed_once_more_is_unpacked() -> None:
