@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import shutil
 import subprocess
@@ -12,7 +13,13 @@ from pathlib import Path
 import pytest
 
 import pytest_echoleak
-from pytest_echoleak.options import default_of
+from pytest_echoleak.options import (
+    NO_EVENT_FACTOR,
+    SEVERAL_LOOKS_FACTOR,
+    Options,
+    default_of,
+)
+from pytest_echoleak.reports import units
 from pytest_echoleak.reports.json_report import SCHEMA, check_as_json, check_from_json
 from pytest_echoleak.services.specs import ServiceSettings
 from pytest_echoleak.settings import ALL_SETTINGS, MARKER_KEYWORDS, Setting
@@ -134,6 +141,17 @@ def test_example_of_the_report_has_the_fields_of_the_schema() -> None:
 
 def test_failure_text_is_the_picture_s() -> None:
     assert (ROOT / "docs" / "failure.txt").read_text() in README
+
+
+def test_figures_of_a_check_with_default_settings() -> None:
+    options = Options()
+    first = f"{options.measured_iterations:,}"
+    rate = units.one_in(NO_EVENT_FACTOR / options.measured_iterations)
+    assert f"Three rounds of equal size, {first} iterations in all" in README
+    assert f"nothing stayed of {first} requests, so fewer than {rate} leaks" in README
+    least = math.ceil(SEVERAL_LOOKS_FACTOR / options.detect)
+    assert f"takes {SEVERAL_LOOKS_FACTOR:.1f} / `detect` iterations: {least} for one in a" in README
+    assert f"`detect=0.05` runs {Options(detect=0.05).measured_iterations} iterations" in README
 
 
 def test_names_that_examples_import_are_public() -> None:

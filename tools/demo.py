@@ -66,7 +66,7 @@ def build_example() -> None:
     environment = build_environment(go, **platform)
     environment["GOFLAGS"] = f"{environment.get('GOFLAGS', '')} -buildvcs=false".strip()
     watch([go, "mod", "download"], environment, "modules")
-    watch([go, "build", "-v", "-o", os.devnull, "./cmd/server"], environment, "packages built")
+    watch([go, "build", "-v", "./..."], environment, "packages built")
 
 
 def watch(command: list[str], environment: dict[str, str], what: str) -> None:
