@@ -256,6 +256,11 @@ class _Check:
     def _reason(self, verdict: VerdictName, judgement: Judgement) -> str:
         if verdict == "leak" and self._kept_too_much():
             return "the check ended early, before the service would run out of memory"
+        if verdict == "leak" and not judgement.certain and self._before_plateau():
+            return (
+                f"max-seconds ({self._options.max_seconds:g}) ended it before the plateau of"
+                f" {self._options.plateau:,}: until then a cache that fills looks the same"
+            )
         if verdict == "clean":
             return _accepted(judgement)
         if verdict != "inconclusive":
@@ -273,6 +278,9 @@ class _Check:
             f" repeated: go on further (plateau={2 * max(options.plateau, needed)}), give it more"
             " max-seconds, or declare it with Allow(function=..., reason=..., at_most_objects=...)"
         )
+
+    def _before_plateau(self) -> bool:
+        return self._iterations() < self._options.plateau
 
     def _iterations(self) -> int:
         return sum(item.iterations for item in self._measurement.rounds)

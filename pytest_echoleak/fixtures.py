@@ -304,7 +304,7 @@ def _error_report(
         warmup=0,
         round_iterations=(),
         seconds=seconds,
-        go_version="",
-        runtime="",
+        go_version=service.instance.go_version,
+        runtime=service.instance.runtime,
         reason=printable_line(f"{type(error).__name__}: {first_line}"),
     )

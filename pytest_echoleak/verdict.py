@@ -4,9 +4,9 @@ Each place in the user's code is judged (its stacks folded by their nearest own 
 goroutine's entry function, and the process as a whole; how one growth is judged is trends.py's.
 
 - No growth that is not excluded, and enough iterations: *clean*.
-- Steady growth of heap is a *leak* once it went on for `plateau` iterations: a cache that fills
-  looks the same until it is full. Hundreds of goroutines, one by one, are no cache: they end the
-  check at once.
+- Steady growth of heap is a *leak* once it went on for `plateau` iterations, or for as many as the
+  check had time for: a cache that fills looks the same until it is full. Hundreds of goroutines,
+  one by one, are no cache: they end the check at once.
 - What is still unclear when no more iterations are to be had is *inconclusive*.
 """
 

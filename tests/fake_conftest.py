@@ -43,6 +43,7 @@ class FakeService:
         self.spec = spec
         self.number = number
         self.why = "process, because no engine answers"
+        self.instance = types.SimpleNamespace(go_version="go1.27.3", runtime="process")
         self.stopped = False
 
     def stop(self) -> None:

@@ -368,6 +368,7 @@ def test_the_report_holds_every_check(project: pytest.Pytester) -> None:
     assert checks[0]["artifacts"][0].endswith("test_leak/before.heap.pb.gz")
     assert not Path(checks[0]["artifacts"][0]).is_absolute()
     assert checks[-1]["reason"].startswith("WorkloadError: GET /broken: iteration 37")
+    assert (checks[-1]["go_version"], checks[-1]["runtime"]) == ("go1.27.3", "process")
 
 
 def test_under_xdist_one_file_holds_the_checks_of_all_workers(project: pytest.Pytester) -> None:

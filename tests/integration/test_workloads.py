@@ -191,6 +191,13 @@ def test_a_check_ends_at_its_time_limit(service: EchoService) -> None:
     assert caught_error.value.report.iterations < 691_000
 
 
+def test_growth_that_the_time_limit_cut_short_may_be_a_cache_and_says_so(
+    service: EchoService,
+) -> None:
+    with pytest.raises(LeakError, match="before the plateau of 1,000,000"):
+        assert_no_leak(service, "GET /object", plateau=1_000_000, max_seconds=3)
+
+
 def test_settings_that_make_no_sense_are_refused_before_anything_is_sent(
     service: EchoService,
 ) -> None:
