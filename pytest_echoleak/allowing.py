@@ -12,7 +12,7 @@ from pytest_echoleak.series import Growth, Kind
 from pytest_echoleak.tolerance import Allow
 
 # What the compiler adds to a symbol: closures and their numbers, method values, type arguments.
-_COMPILED = re.compile(r"(\.func\d+(\.\d+)*|\.gowrap\d+|\.deferwrap\d+|-fm|-range\d+|\.\d+)+$")
+_COMPILED = re.compile(r"(\.func\d+|\.gowrap\d+|\.deferwrap\d+|-fm|-range\d+|\.\d+)+$")
 _TYPE_ARGUMENTS = re.compile(r"\[[^\[\]]*\]")
 
 

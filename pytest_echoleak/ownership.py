@@ -98,7 +98,7 @@ class Ownership:
 
     def is_own(self, frame: Frame) -> bool:
         """Tell whether the frame is in the user's own code."""
-        if _foreign_file(frame.file):
+        if _foreign_file(self._inside(frame.file)):
             return False
         package = package_of(frame.function)
         if package == "main":
@@ -116,6 +116,12 @@ class Ownership:
     def locations(self, stack: Stack) -> tuple[Location, ...]:
         """Return every frame of a stack as a location."""
         return tuple(self.location(frame) for frame in stack)
+
+    def _inside(self, file: str) -> str:
+        """Return `file` without the innermost known module's root: that may have any name."""
+        roots = [module.root.rstrip("/") for module in self.modules if module.root]
+        inside = [root for root in roots if file.startswith(root + "/")]
+        return file[len(max(inside, key=len)) :] if inside else file
 
     def _relative(self, frame: Frame) -> str:
         for module in self.modules:

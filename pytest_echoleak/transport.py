@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 import httptools
 
 _READ_BYTES = 65_536
+_HEAD_LIMIT_BYTES = 1 << 20
 
 
 class TransportError(Exception):
@@ -216,7 +217,7 @@ class _Answer:
         self._limit_bytes = limit_bytes
         self._parser = httptools.HttpResponseParser(self)
         self._headers: list[tuple[str, str]] = []
-        self._body: list[bytes] = []
+        self._body = bytearray()
         self._size_bytes = 0
         self._status = 0
         self.keep_alive = False
@@ -226,6 +227,10 @@ class _Answer:
         self._size_bytes += len(data)
         if self._size_bytes > self._limit_bytes:
             text = f"the answer is longer than {self._limit_bytes} bytes"
+            raise TransportError(text, reason="too large", sent=True)
+        # Headers cost far more memory than their bytes, and a body may be long.
+        if not self._status and self._size_bytes > _HEAD_LIMIT_BYTES:
+            text = f"the head of the answer is longer than {_HEAD_LIMIT_BYTES} bytes"
             raise TransportError(text, reason="too large", sent=True)
         try:
             self._parser.feed_data(data)
@@ -245,14 +250,14 @@ class _Answer:
         self.done = True
 
     def response(self) -> Response:
-        return Response(self._status, tuple(self._headers), b"".join(self._body))
+        return Response(self._status, tuple(self._headers), bytes(self._body))
 
     def on_message_begin(self) -> None:
         if self.done:
             self.keep_alive = False
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if self.done:
+        if self._status:  # a trailer, or the head of an answer that nobody asked for
             return
         self._headers.append((name.decode("latin-1").lower(), value.decode("latin-1")))
 
@@ -272,7 +277,7 @@ class _Answer:
         if self.done:
             self.keep_alive = False
             return
-        self._body.append(body)
+        self._body += body
 
     def on_message_complete(self) -> None:
         if self._status:

@@ -64,6 +64,12 @@ def test_what_the_compiler_adds_is_taken_off(symbol: str, source: str) -> None:
     assert written(symbol) == source
 
 
+def test_a_symbol_made_to_be_slow_is_not() -> None:
+    """Each part that could be read in two ways would double the time: this would take years."""
+    symbol = "main.f" + ".func1.1" * 100 + "x"
+    assert written(symbol) == symbol
+
+
 class TestLimits:
     growths = (Growth((10.0, 20.0), (100.0, 200.0)), Growth((5.0, -5.0), (50.0, -50.0)))
 

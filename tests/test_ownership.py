@@ -128,6 +128,23 @@ class TestOwnWithModules:
     def test_frames(self, function: str, file: str, expected: bool) -> None:
         assert self.own.is_own(Frame(function, file, 1)) is expected
 
+    @pytest.mark.parametrize("root", ["/src/vendor/shop", "/builds/shop@v2.1/src"])
+    def test_a_module_may_lie_in_a_folder_of_any_name(self, root: str) -> None:
+        own = Ownership((Module("example.com/shop", root),), ())
+        assert own.is_own(Frame("main.main", f"{root}/main.go", 1))
+        assert own.is_own(Frame("example.com/shop/store.New", f"{root}/store/s.go", 1))
+        vendored = f"{root}/vendor/example.com/shop/x/f.go"
+        assert not own.is_own(Frame("example.com/shop/x.F", vendored, 1))
+        assert not own.is_own(Frame("example.com/shop/x.F", "/m/example.com/shop/x@v1.0.0/f.go", 1))
+
+    def test_a_neighbour_is_the_users_own_where_it_is_vendored(self) -> None:
+        root = "/src/shop/vendor/example.com/lib"
+        own = Ownership((SHOP, Module("example.com/lib", root)), ())
+        assert own.is_own(Frame("example.com/lib.F", f"{root}/f.go", 1))
+        assert not own.is_own(
+            Frame("example.com/lib/x.F", "/src/shop/vendor/example.com/x/f.go", 1)
+        )
+
     def test_a_workspace_with_an_at_sign_is_no_module_cache(self) -> None:
         """A CI server names the folders of concurrent builds `shop@2`."""
         file = "/var/ci/workspace/shop@2/main.go"

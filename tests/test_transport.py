@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import socket
 import threading
+import tracemalloc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -249,6 +250,39 @@ class TestLimits:
         error = failure(endless, limit_bytes=300_000)
         assert error.reason in {"too large", "malformed"}
         assert error.sent
+
+    @pytest.mark.parametrize(
+        ("head", "more"),
+        [
+            (b"HTTP/1.1 200 OK\r\n", b"a:b\r\n"),
+            (b"HTTP/1.1 200 OK\r\nX-Header: ", b"x"),
+            (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+        ],
+    )
+    def test_a_head_without_end_costs_little(self, head: bytes, more: bytes) -> None:
+        """A header line is five bytes to send and hundreds to keep: bodies may be longer."""
+
+        def endless(peer: socket.socket, _request: bytes) -> bool:
+            peer.sendall(head)
+            while True:
+                peer.sendall(more * 10_000)
+
+        error = failure(endless, limit_bytes=64 << 20)
+        assert error.reason == "too large"
+        assert str(error) == "the head of the answer is longer than 1048576 bytes"
+
+    @pytest.mark.parametrize("more", [b"0\r\n" + b"a:b\r\n" * 1_000_000, b"1\r\nx\r\n" * 1_000_000])
+    def test_small_chunks_and_trailers_cost_no_more_than_a_body(self, more: bytes) -> None:
+        data = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + more
+        ended = data + (b"\r\n" if more.startswith(b"0") else b"0\r\n\r\n")
+        with connected(answering(ended), limit_bytes=16 << 20) as (connection, _):
+            tracemalloc.start()
+            try:
+                response = connection.exchange(GET)
+                assert tracemalloc.get_traced_memory()[1] < 8 << 20
+            finally:
+                tracemalloc.stop()
+        assert len(response.headers) == 1
 
     def test_an_answer_of_exactly_the_limit_passes(self) -> None:
         data = ok(b"x" * 1000)

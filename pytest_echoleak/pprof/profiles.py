@@ -15,7 +15,8 @@ from pytest_echoleak.pprof.wire import profile_class
 from pytest_echoleak.text import printable_line
 from pytest_echoleak.transport import TransportError, gunzip
 
-UNPACKED_LIMIT_BYTES = 256 << 20
+# Hundreds of thousands of stacks. Decoding a hostile profile takes twenty times its bytes.
+UNPACKED_LIMIT_BYTES = 64 << 20
 
 
 class SiteUsage(NamedTuple):
@@ -125,6 +126,9 @@ class _Decoder:
                 raise ProfileError(f"the {self._what} is {cause}") from cause
         if not data:
             raise ProfileError(f"the {self._what} is empty")
+        if len(data) > UNPACKED_LIMIT_BYTES:
+            text = f"the {self._what} is longer than {UNPACKED_LIMIT_BYTES} bytes"
+            raise ProfileError(text)
         message = profile_class()()
         try:
             message.ParseFromString(data)

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pytest_echoleak.errors import ProfileError, SnapshotError
 from pytest_echoleak.pprof.memstats import MemStats, parse_memstats
 from pytest_echoleak.pprof.profiles import (
-    UNPACKED_LIMIT_BYTES,
     GoroutineProfile,
     decode_goroutines,
     decode_heap,
@@ -26,6 +25,7 @@ from pytest_echoleak.transport import (
 )
 
 _TIMEOUT_SECONDS = 60.0
+_ANSWER_LIMIT_BYTES = 256 << 20  # the text form, for MemStats, lists every stack ever seen
 _FORCED_GCS = 2  # sync.Pool's contents live through one, what has a finalizer needs another
 _CLOSED = frozenset({"closed", "reset"})
 
@@ -130,7 +130,7 @@ class PprofSource:
         if response.status != 200:
             text = printable_line(response.body[:200].decode("utf-8", "replace"))
             raise ProfileError(f"{place} was answered with status {response.status}: {text}")
-        return decompressed(response, UNPACKED_LIMIT_BYTES)
+        return decompressed(response, _ANSWER_LIMIT_BYTES)
 
     def _unreadable(self, endpoints: Endpoints, cause: Exception) -> SnapshotError:
         kind = ProfileError if isinstance(cause, ProfileError) else SnapshotError
@@ -148,7 +148,7 @@ class _Client:
         origin, self._target = split_url(endpoints.pprof_url)
         self._headers = dict(endpoints.pprof_headers)
         self._connection = Connection(
-            origin, timeout_seconds=_TIMEOUT_SECONDS, limit_bytes=UNPACKED_LIMIT_BYTES
+            origin, timeout_seconds=_TIMEOUT_SECONDS, limit_bytes=_ANSWER_LIMIT_BYTES
         )
 
     def get(self, place: str) -> Response:

@@ -164,6 +164,14 @@ class TestDamage:
         finally:
             tracemalloc.stop()
 
+    def test_a_profile_that_is_not_packed_has_the_same_limit(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """An empty sample takes two bytes to send, and fifty to decode."""
+        monkeypatch.setattr(profiles, "UNPACKED_LIMIT_BYTES", 1 << 20)
+        with pytest.raises(ProfileError, match="is longer than 1048576 bytes"):
+            decode_heap(Maker().data() + b"\x12\x00" * (1 << 20))
+
     @decoders
     def test_64_megabytes_of_random_bytes(self, decode: Decode) -> None:
         with pytest.raises(ProfileError):
