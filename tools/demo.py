@@ -26,7 +26,7 @@ ROUTES = EXAMPLE / "internal" / "handlers" / "router.go"
 REPORT = ROOT / ".echoleak" / "demo"
 # Seconds instead of minutes. The warm-up fills the example's largest cache, of 256 entries.
 QUICK = (
-    "--echoleak-detect=0.1",
+    "--echoleak-detect=0.5",
     "--echoleak-warmup=300",
     "--echoleak-iterations=300",
     "--echoleak-plateau=400",
