@@ -8,14 +8,16 @@ from typing import Any
 import pytest
 
 from pytest_echoleak import Finding, GoSource, LeakError, LeakReport, assert_no_leak
+from pytest_echoleak.reports.failure import failure_text
 from pytest_echoleak.service import EchoService
 from tests.goapps import app
 
 LEAKS = app("leaks")
 FAULTY = app("faulty")
 
-# Enough to show a leak in each iteration, and not to wait whether it is a cache that fills.
-QUICK: dict[str, Any] = {"iterations": 450, "warmup": 50, "plateau": 0}
+# Enough to show a leak in each iteration, and to tell it from what else a service keeps a while.
+# Nothing waits to see whether it is a cache that fills.
+QUICK: dict[str, Any] = {"iterations": 450, "warmup": 50, "plateau": 0, "detect": 0.1}
 
 
 def leaks(**settings: Any) -> GoSource:
@@ -45,6 +47,7 @@ def caught(service: EchoService, workload: Any, **options: Any) -> LeakReport:
 
 def the_finding(report: LeakReport, folder: Path, leak: str) -> Finding:
     """Return the one finding of a report, which must name the marked line."""
+    assert len(report.findings) == 1, failure_text(report)
     (finding,) = report.findings
     assert (finding.location.file, finding.location.line) == ("main.go", line_of(folder, leak))
     return finding

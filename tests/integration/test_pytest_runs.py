@@ -22,7 +22,7 @@ from pytest_echoleak import GoSource
 def echo_service_spec():
     return GoSource({str(LEAKS)!r})
 """
-QUICK = "iterations=450, warmup=50, plateau=0"
+QUICK = "iterations=450, warmup=50, plateau=0, detect=0.1"
 A_LEAK = f"""
 def test_leaky(assert_no_leak):
     assert_no_leak("GET /object", {QUICK})
@@ -170,7 +170,7 @@ def test_every_check_in_subtests_counts(pytester: pytest.Pytester) -> None:
         def test_routes(subtests, assert_no_leak):
             for path in ("/object", "/healthy", "/block"):
                 with subtests.test(path=path):
-                    assert_no_leak(f"GET {{path}}", detect=0.1, {QUICK})
+                    assert_no_leak(f"GET {{path}}", {QUICK})
         """
     )
 
