@@ -14,7 +14,7 @@ from pytest_echoleak.expiry import expiring
 from pytest_echoleak.measurement import Clock, Measurement
 from pytest_echoleak.options import NO_EVENT_FACTOR, Options
 from pytest_echoleak.ownership import Ownership
-from pytest_echoleak.results import Finding, LeakReport, Progress, VerdictName
+from pytest_echoleak.results import Bounds, Finding, LeakReport, Progress, VerdictName
 from pytest_echoleak.schedule import idle_seconds, next_round
 from pytest_echoleak.series import Round, allocated_by_load, make_series
 from pytest_echoleak.service import EchoService
@@ -123,15 +123,19 @@ class _Check:
             go_version=instance.go_version,
             runtime=instance.runtime,
             findings=findings,
-            bounds=bounds(
-                judgement, sum(rounds), self._options.detect, identical=self._workload.identical
-            ),
+            bounds=self._bounds(outcome, sum(rounds)),
             reason=outcome.reason,
             artifacts=artifacts,
             unused_allows=judgement.unused_allows,
             totals=self._totals(),
             untouched=judgement.untouched,
         )
+
+    def _bounds(self, outcome: _Outcome, iterations: int) -> Bounds | None:
+        if outcome.verdict != "clean":
+            return None
+        detect, identical = self._options.detect, self._workload.identical
+        return bounds(outcome.judgement, iterations, detect, identical=identical)
 
     def _first_rounds(self) -> None:
         options = self._options
@@ -154,14 +158,14 @@ class _Check:
                 return _Outcome(verdict, judgement, self._reason(verdict, judgement))
             try:
                 self._measurement.round(wanted)
-            except (ServiceError, WorkloadError) as error:
+            except ServiceError as error:
                 return self._leak_until(error)
 
     def _next_round(self, judgement: Judgement) -> int:
         """Return how many iterations to go on for, 0 where there is an end to it."""
         if self._clock.over or self._kept_too_much():
             return 0
-        return next_round(self._iterations(), self._options.plateau, steady=bool(judgement.steady))
+        return next_round(self._iterations(), self._options.plateau, steady=judgement.clear)
 
     def _judge(self) -> Judgement:
         """Judge what was measured; where it grew steadily, against what grows with no load."""
@@ -192,13 +196,13 @@ class _Check:
             allowances=self._allowances,
         )
 
-    def _leak_until(self, error: ServiceError | WorkloadError) -> _Outcome:
-        """Return a leak where the rounds before a failure show one; else raise the failure."""
+    def _leak_until(self, error: ServiceError) -> _Outcome:
+        """Return a leak where the rounds before the service's end show one; else raise."""
         if len(self._measurement.rounds) >= STEADY_ROUNDS:
             judgement = self._judge_series()
             if judgement.steady:
                 first_line = str(error).partition("\n")[0]
-                reason = f"the service gave up after {self._iterations():,} iterations: "
+                reason = f"the service ended after {self._iterations():,} iterations: "
                 return _Outcome("leak", judgement, reason + first_line)
         raise error
 

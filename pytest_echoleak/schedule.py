@@ -10,6 +10,8 @@ from pytest_echoleak.series import Round
 
 # An extending round is so many times as long as all before it.
 _EXTENSION = 2
+# By then the runtime's per-P caches, too, have stopped to fill on a healthy service.
+_SETTLED = 15_000
 # Long enough for what runs once a second, and for so many events of the slowest growth.
 _SHORTEST_IDLE_SECONDS = 1.1
 _IDLE_EVENTS = 20
@@ -20,15 +22,16 @@ def next_round(done: int, plateau: int, *, steady: bool) -> int:
     """Return how many iterations to add to the `done` ones, 0 where it is time for a verdict.
 
     Up to `plateau` rounds get ever longer; the last are halves of what is left, so that of a cache
-    that fills late the last one is flat. What is still unclear then (not `steady`) is measured once
-    more, for half as long again.
+    that fills late the last one is flat. What is not clearly `steady` then goes on: for half as
+    long again, and where `plateau` is small until a service's own caches have settled.
     """
     left = plateau - done
     if left > 2 * _EXTENSION * done:
         return _EXTENSION * done
     if left > 0:
         return math.ceil(left / 2) if left > done else left
-    return 0 if steady else max(plateau // 2 + left, 0)
+    again = max(plateau + plateau // 2, min(5 * plateau, _SETTLED))
+    return 0 if steady else max(min(done, again - done), 0)
 
 
 def idle_seconds(rounds: Sequence[Round], findings: Sequence[Finding]) -> float:

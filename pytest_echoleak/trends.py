@@ -29,6 +29,7 @@ _STEADY_SHARE_OF_STEPS = 0.4  # what doubles may have done so just before a roun
 _SMALLEST_OBJECT_BYTES = 16
 # More bytes than this per object that came: something was replaced by a larger one.
 _STEP_BYTES = 4096
+_ENOUGH_SHARE = 0.7  # of 100 events that are expected, chance leaves as few as 70
 _SILENT_SHARE = 0.6  # of all iterations: what doubles must have doubled meanwhile
 _WOBBLE_SHARE = 0.1
 
@@ -43,8 +44,8 @@ class Trend(Enum):
 
 def trend(growth: Growth, iterations: Sequence[int], detect: float) -> Trend:
     """Return what `growth` does over rounds of so many `iterations`."""
-    # Less than half of what `detect` asks for is no leak that was asked for, however steady.
-    enough = sum(growth.count) >= detect * sum(iterations) / 2
+    # Less than what `detect` asks for is no leak that was asked for, however steady.
+    enough = sum(growth.count) >= _ENOUGH_SHARE * detect * sum(iterations)
     in_steps = not enough and _in_steps(growth)
     steady = (enough and _steady_objects(growth.count, iterations)) or (
         in_steps and _steady_bytes(growth.bytes, iterations)

@@ -27,6 +27,7 @@ from pytest_echoleak.tolerance import Tolerance
 from pytest_echoleak.trends import Trend, trend
 
 _SURE_GOROUTINES = 200
+_CLEAR_FACTOR = 2
 # Entry functions of goroutines that serve whatever comes, not one request's leak.
 _SHARED_ENTRIES = frozenset({"net/http.(*conn).serve", "runtime.goexit"})
 # A healthy net/http service fills caches of its own for thousands of requests, up to 0.06 objects
@@ -41,6 +42,7 @@ class Judgement:
 
     - `steady`: findings that grew steadily; `unclear`: those that only more iterations can judge.
     - `certain`: the steady ones need no more iterations to be called leaks.
+    - `clear`: some steady one is well above `detect`; what is near it takes longer to tell.
     - `too_short`: whatever grew or not, so few iterations cannot show a leak as rare as `detect`.
     - `untouched`: nothing at all stayed, beside what was accepted: `tolerated` tells that something
       grew within the tolerance, `allowed` that something did which an Allow matches.
@@ -50,6 +52,7 @@ class Judgement:
     steady: tuple[Finding, ...]
     unclear: tuple[Finding, ...]
     certain: bool
+    clear: bool
     too_short: bool
     untouched: bool
     tolerated: bool
@@ -83,6 +86,7 @@ def judge(
         steady=_findings(steady, series, ownership),
         unclear=_findings(unclear, series, ownership),
         certain=bool(exceeded) or any(map(_sure, steady)),
+        clear=any(_is_clear(fold, series.iterations, detect) for fold in steady),
         too_short=sum(series.iterations) * detect < NO_EVENT_FACTOR,
         untouched=not any(map(_grew, folds.open)),
         tolerated=len(beyond) < len(growing),
@@ -126,6 +130,11 @@ def bounds(
 
 def _grew(fold: Fold) -> bool:
     return sum(fold.growth.count) > 0 or sum(fold.growth.bytes) > 0
+
+
+def _is_clear(fold: Fold, iterations: Sequence[int], detect: float) -> bool:
+    count = sum(fold.growth.count)
+    return count <= 0 or count >= _CLEAR_FACTOR * detect * sum(iterations)
 
 
 def _sure(fold: Fold) -> bool:

@@ -45,8 +45,8 @@ class Call:
 
     @property
     def identical(self) -> bool:
-        """Whether every iteration is the same: nobody knows what a callable sends."""
-        return not self.numbered
+        """False: nobody knows what a callable sends."""
+        return False
 
 
 Workload: TypeAlias = Requests | Call

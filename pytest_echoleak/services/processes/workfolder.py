@@ -24,6 +24,7 @@ MARK_VARIABLE = "ECHOLEAK_SERVICE"
 _PREFIX = "echoleak-"
 _OWNED = re.compile(rf"{_PREFIX}(?P<owner>[A-Za-z0-9._-]+)-[a-z0-9_]+")
 _KILL_SECONDS = 5.0
+_FOREIGN_SECONDS = 24 * 3600.0
 
 
 def make_folder() -> Path:
@@ -119,7 +120,8 @@ def _abandoned_folders(place: Path) -> Iterator[Path]:
             owner = parse_owner(match["owner"]) if match else None
             if owner is None or not _is_ours(entry):
                 continue
-            if owner_state(owner) == "dead":
+            state = owner_state(owner)
+            if state == "dead" or (state == "foreign" and _is_old(entry)):
                 yield Path(entry.path)
 
 
@@ -129,6 +131,14 @@ def _is_ours(entry: os.DirEntry[str]) -> bool:
     except OSError:
         return False
     return stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid()
+
+
+def _is_old(entry: os.DirEntry[str]) -> bool:
+    """Tell whether nobody can still need a folder of another boot, or of another container."""
+    try:
+        return time.time() - entry.stat(follow_symlinks=False).st_mtime > _FOREIGN_SECONDS
+    except OSError:
+        return False
 
 
 def _make_writable(folder: Path) -> None:
