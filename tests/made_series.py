@@ -92,8 +92,7 @@ def check(grow: Grow, *, goroutines: bool = False, options: Options | None = Non
         verdict = conclude(judgement, exhausted=False)
         wanted = 0
         if verdict is None:
-            steady = bool(judgement.steady)
-            wanted = next_round(sum(iterations), options.plateau, steady=steady)
+            wanted = next_round(sum(iterations), options.plateau, steady=judgement.clear)
         if not wanted:
             final = conclude(judgement, exhausted=True)
             assert final is not None
