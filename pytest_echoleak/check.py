@@ -110,7 +110,7 @@ class _Check:
         if outcome.verdict != "clean":
             findings = judgement.steady
         if outcome.verdict == "inconclusive":
-            findings += judgement.unclear
+            findings += tuple(one for one in judgement.unclear if one.grew)
         return LeakReport(
             nodeid=nodeid,
             workload=self._workload.label,

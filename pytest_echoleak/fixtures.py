@@ -82,7 +82,11 @@ def echo_service(
         pytest.fail(_NO_SPEC, pytrace=False)
     fresh = bool(marker_values(request.node).get("fresh"))
     pool = echo_services
-    service = pool.fresh(echo_service_spec) if fresh else pool.get(echo_service_spec)
+    try:
+        service = pool.fresh(echo_service_spec) if fresh else pool.get(echo_service_spec)
+    except EcholeakError as error:
+        # The message says it all: hundreds of lines of an SDK's own errors would hide it.
+        raise error.with_traceback(None) from None
     _note_service(request.node, service)
     try:
         yield service

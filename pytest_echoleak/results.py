@@ -46,6 +46,11 @@ class Finding:
     held_by: tuple[str, ...] = ()
     retained_bytes: int | None = None
 
+    @property
+    def grew(self) -> bool:
+        """Whether there is more than before, of whatever kind."""
+        return self.objects > 0 or self.bytes > 0 or self.goroutines > 0
+
 
 @dataclass(frozen=True)
 class Bounds:
