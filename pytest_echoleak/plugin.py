@@ -107,6 +107,7 @@ class _Controller:
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
         self._recorded = config.stash[RECORDED]
+        self._no_report = ""
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         plain = getattr(report, _REPORT_ATTRIBUTE, None)
@@ -114,20 +115,28 @@ class _Controller:
             self._recorded.add_plain(plain)
 
     @pytest.hookimpl(trylast=True)
-    def pytest_sessionfinish(self) -> None:
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
         folder = self._config.stash[RUN_SETTINGS].report_folder()
         if folder is None or self._config.option.collectonly:
             return
         from pytest_echoleak.reports.json_report import write_report
 
-        write_report(folder, self._recorded.checks)
+        try:
+            write_report(folder, self._recorded.checks)
+        except OSError as error:
+            # Raised here, it would take the whole summary of the run with it.
+            self._no_report = f"no report: {folder} cannot be written to: {error}"
+            if session.exitstatus == pytest.ExitCode.OK:
+                session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
 
     def pytest_terminal_summary(self, terminalreporter: TerminalReporter) -> None:
+        if self._no_report:
+            terminalreporter.line(f"ERROR: pytest-echoleak: {self._no_report}", red=True)
         if not self._recorded:
             return
         from pytest_echoleak.reports.terminal import summary_lines
 
-        folder = self._config.stash[RUN_SETTINGS].report_folder()
+        folder = None if self._no_report else self._config.stash[RUN_SETTINGS].report_folder()
         writer = self._config.get_terminal_writer()
         lines = summary_lines(
             self._recorded,

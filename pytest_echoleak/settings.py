@@ -170,10 +170,10 @@ CHECK_SETTINGS = (
     Setting(
         "expiry",
         "float",
-        "a finite number of seconds, 0 or more",
+        "a number of seconds from 0 to 86400 (a day)",
         "How many idle seconds to wait for what may expire by itself",
         "SECONDS",
-        _at_least(0),
+        lambda value: bool(0 <= value <= 86_400),
         marker=True,
     ),
     Setting(

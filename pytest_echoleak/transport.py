@@ -74,6 +74,8 @@ class Origin:
 
 def split_url(url: str) -> tuple[Origin, str]:
     """Return the origin of `url` and its target (path and query). ValueError where it is no URL."""
+    if any(char.isspace() or not char.isprintable() for char in url):
+        raise ValueError(f"{url!r} has a space or a control character in it")
     parts = urlsplit(url)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ValueError(f"{url!r} is not an http:// or https:// URL")

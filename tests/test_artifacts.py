@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from pytest_echoleak.artifacts import save_profiles
 from tests.made_snapshots import snapshot
 
@@ -29,3 +31,11 @@ def test_an_earlier_runs_files_are_replaced(tmp_path: Path) -> None:
         "before.goroutine.pb.gz",
         "before.heap.pb.gz",
     ]
+
+
+def test_a_place_that_cannot_be_written_to_costs_no_verdict(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "file").write_text("no folder")
+    assert save_profiles(tmp_path / "file" / "x", snapshot(), snapshot()) == ()
+    assert "profiles cannot be saved in" in caplog.text

@@ -404,6 +404,16 @@ def test_a_report_without_checks_is_written_too(project: pytest.Pytester) -> Non
     assert checks_of(project.path / "out") == []
 
 
+def test_a_report_that_cannot_be_written_costs_no_summary(project: pytest.Pytester) -> None:
+    project.makepyfile("def test_fails(): assert 1 == 2")
+    result = project.runpytest("--echoleak-report=conftest.py/out")
+    result.stdout.fnmatch_lines(["*assert 1 == 2*", "*no report: *conftest.py/out cannot be*"])
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    project.makepyfile("def test_passes(): pass")
+    result = project.runpytest("--echoleak-report=conftest.py/out")
+    assert result.ret == pytest.ExitCode.INTERNAL_ERROR
+
+
 def test_collecting_writes_no_report(project: pytest.Pytester) -> None:
     project.makepyfile("def test_it(): pass")
     project.runpytest("--echoleak-report=out", "--collect-only")

@@ -63,6 +63,7 @@ def test_text_and_native_values_are_the_same(name: str, given: Any, value: Any) 
         ("plateau", -1),
         ("expiry", "inf"),
         ("expiry", -0.1),
+        ("expiry", 1e300),
         ("max_seconds", 0),
         ("max_seconds", float("inf")),
         ("tolerance_bytes", -1),

@@ -372,7 +372,10 @@ class TestUrls:
         assert split_url(url) == (origin, target)
         assert origin.host_header == host
 
-    @pytest.mark.parametrize("url", ["", "a:80", "/x", "ftp://a", "http://", "http://a:x"])
+    @pytest.mark.parametrize(
+        "url",
+        ["", "a:80", "/x", "ftp://a", "http://", "http://a:x", "http://a/x y", "http://a/\x01"],
+    )
     def test_what_is_none(self, url: str) -> None:
         with pytest.raises(ValueError, match=r"."):
             split_url(url)
