@@ -142,7 +142,8 @@ class _Check:
         share, more = divmod(options.measured_iterations, options.rounds)
         for number in range(options.rounds):
             self._measurement.round(share + (number < more))
-            if number + 1 >= STEADY_ROUNDS and self._kept_too_much():
+            enough = number + 1 >= STEADY_ROUNDS and self._kept_too_much()
+            if enough or self._clock.over:
                 return
 
     def _until_verdict(self) -> _Outcome:

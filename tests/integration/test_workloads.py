@@ -22,6 +22,7 @@ from pytest_echoleak import (
     assert_no_leak,
 )
 from pytest_echoleak.service import EchoService, EchoServices
+from pytest_echoleak.snapshots.snapshot import Snapshot
 from pytest_echoleak.transport import Connection, message, split_url
 from tests.integration.apps import (
     LEAKS,
@@ -190,6 +191,22 @@ def test_a_check_ends_at_its_time_limit(service: EchoService) -> None:
 
     assert caught_error.value.report is not None
     assert caught_error.value.report.iterations < 691_000
+
+
+def test_past_its_time_limit_a_check_takes_no_snapshot_for_each_round_left(
+    service: EchoService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: list[Snapshot] = []
+
+    def counted(previous: Snapshot | None = None) -> Snapshot:
+        taken.append(take(previous))
+        return taken[-1]
+
+    take = service.source.take
+    monkeypatch.setattr(service.source, "take", counted)
+    with pytest.raises(InconclusiveError):
+        assert_no_leak(service, "GET /healthy", iterations=4000, rounds=4000, max_seconds=2)
+    assert len(taken) < 4000
 
 
 def test_growth_that_the_time_limit_cut_short_may_be_a_cache_and_says_so(
