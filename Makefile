@@ -15,6 +15,8 @@ endif
 BIN := $(CURDIR)/.venv/bin
 # A Go toolchain is there only where PATH had none that could build the example.
 export PATH := $(BIN):$(PATH)
+# One process of pytest per core; each has services of its own.
+WORKERS := -n auto --maxprocesses 4
 GO_FOLDERS := example_project tests/goapps
 
 .PHONY: help demo test test-lowest acceptance lint format picture env dev-env clean
@@ -40,9 +42,9 @@ demo: env
 test: dev-env
 	@status=0; \
 	echo "==> the example's tests"; \
-	(cd example_project && $(BIN)/python -m pytest) || status=1; \
+	(cd example_project && $(BIN)/python -m pytest $(WORKERS)) || status=1; \
 	echo "==> the plugin's tests"; \
-	$(BIN)/python -m pytest || status=1; \
+	$(BIN)/python -m pytest $(WORKERS) || status=1; \
 	exit $$status
 
 # The oldest versions that pyproject.toml names, in an environment of their own.
