@@ -10,7 +10,7 @@ from pathlib import Path
 from pytest_echoleak.allowing import Allowance
 from pytest_echoleak.artifacts import save_profiles
 from pytest_echoleak.errors import ServiceError, WorkloadError
-from pytest_echoleak.expiry import expiring
+from pytest_echoleak.expiry import expiring, gone
 from pytest_echoleak.measurement import Clock, Measurement
 from pytest_echoleak.options import NO_EVENT_FACTOR, Options
 from pytest_echoleak.ownership import Ownership
@@ -98,7 +98,11 @@ class _Check:
             return self._leak_until(error)
         self._refuse_silence()
         outcome = self._until_verdict()
-        return self._unless_it_expires(outcome) if outcome.verdict == "leak" else outcome
+        if outcome.verdict == "leak":
+            return self._unless_it_expires(outcome)
+        if outcome.verdict == "inconclusive" and not outcome.judgement.too_short:
+            return self._unless_it_is_gone(outcome)
+        return outcome
 
     def report(
         self, outcome: _Outcome, nodeid: str, seconds: float, artifacts: tuple[str, ...]
@@ -213,11 +217,10 @@ class _Check:
         why = [expiring(finding) for finding in findings]
         if not all(why):
             return outcome
+        waited = self._unless_it_is_gone(outcome)
+        if waited.verdict == "clean":
+            return waited
         seconds = self._options.expiry
-        if seconds:
-            self._measurement.idle(seconds)
-        if self._gone():
-            return _Outcome("clean", outcome.judgement, f"what grew was gone {seconds:g} s later")
         reason = (
             f"what grew may expire by itself ({why[0]}), and was still there after {seconds:g} idle"
             " seconds: wait for it with a larger expiry, give the service a shorter time-out in"
@@ -225,13 +228,28 @@ class _Check:
         )
         return _Outcome("inconclusive", outcome.judgement, reason)
 
-    def _gone(self) -> bool:
-        """Tell whether all growth since the first snapshot has gone."""
+    def _unless_it_is_gone(self, outcome: _Outcome) -> _Outcome:
+        """Return clean where an idle wait shows that what grew goes away by itself."""
+        seconds = self._options.expiry
+        if seconds:
+            self._measurement.idle(seconds)
+        if self._gone(outcome.judgement):
+            return _Outcome("clean", outcome.judgement, f"what grew was gone {seconds:g} s later")
+        return outcome
+
+    def _gone(self, judgement: Judgement) -> bool:
+        """Tell whether what a judgement says grew has gone since."""
         first, last = self._measurement.first, self._measurement.last
         assert first is not None, "a check that has a verdict has snapshots"
         assert last is not None, "a check that has a verdict has snapshots"
         whole = Round(self._iterations(), first, last)
-        return conclude(self._judge_rounds([whole]), exhausted=True) == "clean"
+        after = self._judge_rounds([whole])
+        return gone(
+            judgement.steady + judgement.unclear,
+            after.steady + after.unclear,
+            self._iterations(),
+            self._options.detect,
+        )
 
     def _refuse_silence(self) -> None:
         """Raise WorkloadError where nothing was measured, or the service did nothing meanwhile."""

@@ -64,10 +64,19 @@ def test_whole_requests_are_one() -> None:
         (Frame("net/textproto.(*Reader).ReadLine", "", 1), read, serve, SERVE): growth(ROUNDS),
         (Frame("net/url.Parse", "", 1), read._replace(line=1120), serve, SERVE): growth(ROUNDS),
         (Frame("context.WithCancel", "", 1), serve, SERVE): growth(ROUNDS, 16),
+        (read, serve, SERVE): growth(ROUNDS, 288),
     }
     (fold,) = folded(heap).open
-    assert fold.stacks == 3
-    assert "whole requests are retained" in fold.note(exact=True, iterations=100)
+    assert fold.stacks == 4
+    note = fold.note(exact=True, iterations=sum(ROUNDS))
+    assert "whole requests are retained, 1.000 per iteration" in note
+
+
+def test_a_string_cut_from_a_request_is_no_whole_request() -> None:
+    read = Frame("net/http.readRequest", "/go/src/net/http/request.go", 1100)
+    line = (Frame("net/textproto.(*Reader).ReadLine", "", 1), read, SERVE)
+    (fold,) = folded({line: growth(ROUNDS)}).open
+    assert "parts of requests are retained" in fold.note(exact=True, iterations=100)
 
 
 def test_goroutines_are_folded_by_their_entry_function() -> None:
