@@ -92,10 +92,10 @@ def watch(command: list[str], environment: dict[str, str], what: str) -> None:
 
 def show_one_leak() -> bool:
     """Run a test of a leaky route, and let its failure be seen; return whether it failed so."""
-    say("a leak check of a leaky route, and how it fails: demo/test_search.py")
+    say("a leak check of a leaky route, and how it fails: demo/test_watch.py")
     done = pytest(ROOT / "demo", stdout=subprocess.PIPE)
     print(done.stdout, flush=True)
-    if done.returncode == 1 and "LeakError: GET /leaky/goroutine leaks" in done.stdout:
+    if done.returncode == 1 and "LeakError: GET /leaky/listener leaks" in done.stdout:
         return True
     say("it should have failed with a LeakError")
     return False

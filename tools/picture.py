@@ -1,4 +1,7 @@
-"""Make docs/failure.svg and docs/failure.txt anew, from a real run of demo/: `make picture`."""
+"""Make docs/failure.svg, docs/failure.txt and the text in README.md anew: `make picture`.
+
+They show a real run of demo/test_watch.py.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +14,12 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
-COMMAND = "pytest test_search.py"
+README = ROOT / "README.md"
+COMMAND = "pytest test_watch.py"
 COLUMNS = 130
 
 _HEADER = re.compile(r"(platform|rootdir|configfile|cachedir|plugins|echoleak:) ?")
+_TEXT_IN_README = re.compile(r"(```text\n)>(?:.*\n)+?(?=```)")
 _ESCAPE = re.compile(r"\x1b\[([0-9;]*)m")
 _CHAR_WIDTH, _LINE_HEIGHT, _MARGIN = 7.8, 18, 16
 _PLAIN = "#d0d7de"
@@ -36,13 +41,16 @@ def main() -> int:
     (DOCS / "failure.svg").write_text(drawing(shown))
     plain = _ESCAPE.sub("", shown)
     message = [line for line in plain.splitlines() if line.startswith(("E ", ">"))]
-    (DOCS / "failure.txt").write_text("\n".join(line.rstrip() for line in message) + "\n")
+    text = "\n".join(line.rstrip() for line in message) + "\n"
+    (DOCS / "failure.txt").write_text(text)
+    readme = _TEXT_IN_README.sub(lambda match: match[1] + text, README.read_text(), count=1)
+    README.write_text(readme)
     return 0
 
 
 def _failing_run() -> str:
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "--color=yes", "test_search.py"],
+        [sys.executable, "-m", "pytest", "--color=yes", "test_watch.py"],
         cwd=ROOT / "demo",
         check=False,
         stdin=subprocess.DEVNULL,
@@ -58,7 +66,7 @@ def _failing_run() -> str:
 def _without_folders(text: str) -> str:
     """Return the output without what differs from machine to machine."""
     kept = [line for line in text.splitlines() if not _HEADER.match(_ESCAPE.sub("", line))]
-    return "\n".join(kept).replace(str(ROOT / "demo") + "/../", "").replace(f"{ROOT}/", "")
+    return "\n".join(kept).replace(f"{ROOT}/", "")
 
 
 def drawing(text: str) -> str:
