@@ -137,7 +137,7 @@ def _fold(kind: Kind, stacks: dict[Stack, Growth], ownership: Ownership, exceeds
 
 
 def _makes_request(stack: Stack) -> bool:
-    return bool(stack) and stack[0].function == _READ_REQUEST
+    return bool(stack) and stack[0].function.startswith(_READ_REQUEST)
 
 
 def _key(kind: Kind, stack: Stack, ownership: Ownership) -> Frame:
@@ -160,8 +160,8 @@ def _place(stack: Stack, ownership: Ownership) -> Frame:
     own = ownership.own_frame(stack)
     if own is not None:
         return own
-    for function in (_READ_REQUEST, _SERVE_REQUEST):
-        for frame in stack:
-            if frame.function == function:
-                return frame
-    return stack[-1] if stack else _UNKNOWN
+    for frame in stack:
+        if frame.function.startswith(_READ_REQUEST):  # since Go 1.27 also readRequestLimit
+            return frame._replace(function=_READ_REQUEST)
+    serving = next((frame for frame in stack if frame.function == _SERVE_REQUEST), None)
+    return serving or (stack[-1] if stack else _UNKNOWN)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from pytest_echoleak.allowing import Allowance
 from pytest_echoleak.folding import Folds, fold_series
 from pytest_echoleak.pprof.frames import Frame, Stack
@@ -57,8 +59,9 @@ def test_without_an_own_frame_the_outermost_one_answers() -> None:
     )
 
 
-def test_whole_requests_are_one() -> None:
-    read = Frame("net/http.readRequest", "/go/src/net/http/request.go", 1100)
+@pytest.mark.parametrize("function", ["net/http.readRequest", "net/http.readRequestLimit"])
+def test_whole_requests_are_one(function: str) -> None:
+    read = Frame(function, "/go/src/net/http/request.go", 1100)
     serve = Frame("net/http.(*conn).readRequest", "/go/src/net/http/server.go", 1000)
     heap: dict[Stack, Growth] = {
         (Frame("net/textproto.(*Reader).ReadLine", "", 1), read, serve, SERVE): growth(ROUNDS),
