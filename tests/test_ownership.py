@@ -18,7 +18,7 @@ from tests.pprof.profile_maker import recorded
 
 GOROOT = "/usr/local/go/src"
 SHOP = Module("example.com/shop", "/src/shop")
-TOOLCHAIN = "/root/go/pkg/mod/golang.org/toolchain@v0.0.1-go1.26.8.linux-amd64/src"
+TOOLCHAIN = "/home/dev/go/pkg/mod/golang.org/toolchain@v0.0.1-go1.26.8.linux-amd64/src"
 
 
 def stack(*functions: str) -> Stack:
