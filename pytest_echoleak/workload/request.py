@@ -10,11 +10,12 @@ from typing import Any, TypeAlias
 from urllib.parse import quote, urlencode
 
 from pytest_echoleak.errors import SettingError
-from pytest_echoleak.transport import Response, message
+from pytest_echoleak.transport import Response, message_head
 
 Expectation: TypeAlias = "int | Sequence[int] | Callable[[Response], object] | None"
 
 NUMBER = "{i}"
+_SUCCESS = range(200, 300)
 _METHOD = re.compile(r"[A-Z]+")
 _PATH_SAFE = "/?&=%:@!$'()*+,;~#[]{}-._"
 
@@ -58,27 +59,54 @@ def parse_request(text: str) -> Request:
 
 @dataclass(frozen=True)
 class Template:
-    """A request prepared once, so that sending it costs no more than its bytes."""
+    """A request prepared once, so that sending it costs no more than its bytes.
+
+    `statuses` are the accepted ones; None where a function of the user's decides.
+    """
 
     request: Request
     target: str
     headers: Mapping[str, str]
     body: bytes
     numbered: bool
+    statuses: frozenset[int] | None
 
     def render(self, host: bytes, number: int) -> bytes:
         """Return the bytes to send to `host` in the iteration `number`."""
-        target, headers, body = self.target, self.headers, self.body
-        if self.numbered:
-            digits = str(number)
-            target = target.replace(NUMBER, digits)
-            headers = {name: value.replace(NUMBER, digits) for name, value in headers.items()}
-            body = body.replace(NUMBER.encode(), digits.encode())
-        return message(self.request.method, target, host, headers, body)
+        return Prepared(self, host).numbered(number)
 
     def described(self, number: int) -> str:
         """Return the request as messages name it, its number filled in."""
         return str(self.request).replace(NUMBER, str(number))
+
+
+class Prepared:
+    """The messages of a template to one host, whatever the iteration: only digits are filled in."""
+
+    def __init__(self, template: Template, host: bytes) -> None:
+        self._template = template
+        self._host = host
+        self._digits = -1
+        self._pieces: list[bytes] = []
+
+    def numbered(self, number: int) -> bytes:
+        """Return the bytes to send in the iteration `number`."""
+        digits = b"%d" % number if self._template.numbered else b""
+        if len(digits) != self._digits:
+            self._digits = len(digits)
+            self._pieces = self._split(len(digits))
+        return digits.join(self._pieces)
+
+    def _split(self, digits: int) -> list[bytes]:
+        """Return what stands between numbers of so many digits: the body's length depends on it."""
+        template, mark = self._template, NUMBER.encode()
+        body = template.body
+        size = len(body)
+        if template.numbered:
+            size += body.count(mark) * (digits - len(mark))
+        method, target, headers = template.request.method, template.target, template.headers
+        message = message_head(method, target, self._host, headers, size) + body
+        return message.split(mark) if template.numbered else [message]
 
 
 def prepare(request: Request) -> Template:
@@ -91,7 +119,9 @@ def prepare(request: Request) -> Template:
     numbered = any(NUMBER in text for text in (target, *headers.values())) or (
         NUMBER.encode() in body
     )
-    template = Template(request, target, headers, body, numbered)
+    if any(NUMBER in name for name in headers):
+        raise SettingError(f"{request} cannot be sent: a header's name cannot hold {NUMBER}")
+    template = Template(request, target, headers, body, numbered, _statuses(request))
     try:
         template.render(b"localhost", 1)
     except ValueError as cause:
@@ -103,7 +133,7 @@ def refusal(expect: Expectation, response: Response) -> str:
     """Return why `response` is not the expected one, "" where it is."""
     status = response.status
     if expect is None:
-        return "" if 200 <= status < 300 else f"answered {status}, not 2xx"
+        return "" if status in _SUCCESS else f"answered {status}, not 2xx"
     if callable(expect):
         answer = expect(response)
         return "" if answer else f"answered {status}, and expect= returned {answer!r}"
@@ -111,6 +141,19 @@ def refusal(expect: Expectation, response: Response) -> str:
     if status in wanted:
         return ""
     return f"answered {status}, not {' or '.join(map(str, wanted))}"
+
+
+def _statuses(request: Request) -> frozenset[int] | None:
+    expect = request.expect
+    if expect is None:
+        return frozenset(_SUCCESS)
+    if callable(expect):
+        return None
+    wanted = (expect,) if isinstance(expect, int) else tuple(expect)
+    if not wanted or not all(isinstance(status, int) for status in wanted):
+        text = f"{request}: expect={expect!r} is no status, no list of them, and no function"
+        raise SettingError(text)
+    return frozenset(wanted)
 
 
 def _encode_body(request: Request) -> tuple[bytes, str]:

@@ -292,7 +292,7 @@ class TestAsyncCallables:
 
 
 def test_an_interrupt_ends_the_driving_threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    import pytest_echoleak.workload.driver as module
+    import pytest_echoleak.workload.calls as module
 
     def interrupted(*_: object, **__: object) -> None:
         monkeypatch.undo()
