@@ -1,0 +1,71 @@
+"""How often whole checks of made-up services come to which verdict."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+
+from tests.simulation.course import take
+from tests.simulation.models import HEALTHY, LEAKS, Model, real_size
+
+_CHUNK = 250
+MODELS: dict[str, Model] = {**LEAKS, **HEALTHY, "12,000 restless stacks": real_size}
+
+
+@dataclass
+class Rates:
+    """How many checks ended in which verdict, and how many iterations they took in all."""
+
+    verdicts: Counter[str] = field(default_factory=Counter)
+    iterations: int = 0
+
+    @property
+    def checks(self) -> int:
+        """How many checks were taken."""
+        return sum(self.verdicts.values())
+
+    def add(self, other: Rates) -> None:
+        """Count the checks of `other`, too."""
+        self.verdicts += other.verdicts
+        self.iterations += other.iterations
+
+
+def run(name: str, seeds: range) -> Rates:
+    """Take one check of a model for each seed."""
+    found = Rates()
+    for seed in seeds:
+        course = take(MODELS[name](random.Random(f"{name} {seed}")))
+        found.verdicts[course.verdict] += 1
+        found.iterations += sum(course.iterations)
+    return found
+
+
+def run_all(checks: dict[str, int], processes: int | None = None) -> dict[str, Rates]:
+    """Take so many checks of each model, in several processes."""
+    jobs = [
+        (name, range(start, min(start + _CHUNK, count)))
+        for name, count in checks.items()
+        for start in range(0, count, _CHUNK)
+    ]
+    found = {name: Rates() for name in checks}
+    with ProcessPoolExecutor(processes or os.cpu_count()) as pool:
+        names, seeds = zip(*jobs, strict=True)
+        for name, rates in zip(names, pool.map(run, names, seeds), strict=True):
+            found[name].add(rates)
+    return found
+
+
+def first_seeds(name: str, verdict: str, checks: int, most: int = 3) -> list[int]:
+    """Return the first seeds whose check of a model ends in `verdict`: for looking closer."""
+    found = []
+    for seed in range(checks):
+        if take(MODELS[name](random.Random(f"{name} {seed}"))).verdict == verdict:
+            found.append(seed)
+            if len(found) == most:
+                break
+    return found
+
+
