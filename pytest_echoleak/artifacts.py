@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
+from collections import defaultdict
 from pathlib import Path
 
-from pytest_echoleak.snapshots.snapshot import Snapshot
+from pytest_echoleak.pprof.encode import encode_goroutines, encode_heap
+from pytest_echoleak.pprof.frames import Stack
+from pytest_echoleak.snapshots.snapshot import RawProfiles, Snapshot
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -29,8 +32,22 @@ def _save(folder: Path, before: Snapshot | None, after: Snapshot | None, paths: 
     for moment, snapshot in (("before", before), ("after", after)):
         if snapshot is None:
             continue
-        profiles = {"heap": snapshot.heap_pb_gz, "goroutine": snapshot.goroutine_pb_gz}
-        for kind, data in profiles.items():
+        raw = snapshot.raw or _made_profiles(snapshot)
+        for kind, data in (("heap", raw.heap_pb_gz), ("goroutine", raw.goroutine_pb_gz)):
             path = folder / f"{moment}.{kind}.pb.gz"
             path.write_bytes(data)
             paths.append(str(path))
+
+
+def _made_profiles(snapshot: Snapshot) -> RawProfiles:
+    """Return profiles of what an agent told: of the sites that changed since the first snapshot."""
+    stacks = snapshot.stacks
+    heap: defaultdict[Stack, tuple[int, int]] = defaultdict(lambda: (0, 0))
+    for site, usage in snapshot.heap.items():
+        if site in stacks:
+            objects, size_bytes = heap[stacks[site]]
+            heap[stacks[site]] = (objects + usage.objects, size_bytes + usage.bytes)
+    goroutines: defaultdict[Stack, int] = defaultdict(int)
+    for site, count in snapshot.goroutines.items():
+        goroutines[stacks[site]] += count
+    return RawProfiles(encode_heap(heap), encode_goroutines(goroutines))

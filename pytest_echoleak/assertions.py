@@ -122,7 +122,10 @@ def _assert_growth(
     __tracebackhide__ = True
     if iterations < 1:
         raise SettingError(f"iterations: must be a whole number, 1 or more, not {iterations!r}")
-    series = make_series([Round(iterations, before, after)])
+    if before.stacks is not after.stacks:
+        raise SettingError("two snapshots of different services, or of one that was restarted")
+    between = Round(iterations, before, after)
+    series = make_series([between])
     places = series.heap if kind == "heap" else series.goroutines
     total = series.totals if kind == "heap" and not series.exact else _sum(list(places.values()))
     (count,), (size_bytes,) = total.count, total.bytes
@@ -135,7 +138,7 @@ def _assert_growth(
     else:
         grew = f"there are {units.whole(round(count), 'goroutine')} more"
     lines = [f"{grew} over {units.whole(iterations, 'iteration')}; accepted: {tolerance}"]
-    ownership = Ownership((), tuple(after.heap.sites))
+    ownership = Ownership((), tuple(between.stacks()))
     largest = sorted(places, key=lambda s: (-places[s].bytes[0], -places[s].count[0]))[:5]
     for stack in largest:
         place = ownership.location(ownership.own_frame(stack) or stack[0])

@@ -315,13 +315,12 @@ class _Check:
         return {
             "objects": last.inuse_objects - first.inuse_objects,
             "bytes": last.inuse_bytes - first.inuse_bytes,
-            "goroutines": last.goroutines.count - first.goroutines.count,
+            "goroutines": last.goroutine_count - first.goroutine_count,
         }
 
     def _ownership(self) -> Ownership:
-        last = self._measurement.last
-        stacks = tuple(last.heap.sites) if last is not None else ()
-        return Ownership(self._service.instance.modules, stacks)
+        stacks = {stack for item in self._measurement.rounds for stack in item.stacks()}
+        return Ownership(self._service.instance.modules, tuple(stacks))
 
 
 def _accepted(judgement: Judgement) -> str:

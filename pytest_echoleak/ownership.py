@@ -15,6 +15,8 @@ from pytest_echoleak.services.instance import Module
 _RUNTIME_PREFIXES = ("runtime.", "internal/runtime/")
 _PPROF_HANDLERS = "net/http/pprof."
 _PPROF_WRITER = "runtime/pprof."
+# All names in the agent's file begin so; its methods' do in "main.(*echoleakAgent).accept".
+_AGENT_PREFIXES = ("main.echoleak", "main.(*echoleak")
 # User code runs below these of runtime/pprof: they label goroutines, they write no profile.
 _PPROF_LABELS = ("Do", "SetGoroutineLabels", "WithLabels", "Labels", "ForLabels", "Label")
 # Grow with the peak number of goroutines, and never shrink: the runtime's own free lists.
@@ -58,8 +60,8 @@ def without_runtime(stack: Stack) -> Stack:
 
 
 def made_by_measuring(stack: Stack) -> bool:
-    """Tell whether the stack is one of pprof's own: it runs because we look."""
-    return any(_writes_a_profile(frame.function) for frame in stack)
+    """Tell whether the stack is the agent's or one of pprof's own: it runs because we look."""
+    return any(_looks(frame.function) for frame in stack)
 
 
 def is_runtime_cache(stack: Stack) -> bool:
@@ -71,8 +73,8 @@ def is_runtime_cache(stack: Stack) -> bool:
     )
 
 
-def _writes_a_profile(function: str) -> bool:
-    if function.startswith(_PPROF_HANDLERS):
+def _looks(function: str) -> bool:
+    if function.startswith((_PPROF_HANDLERS, *_AGENT_PREFIXES)):
         return True
     if not function.startswith(_PPROF_WRITER):
         return False

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal, TypeAlias
 
 from pytest_echoleak.ownership import is_runtime_cache, made_by_measuring, without_runtime
 from pytest_echoleak.pprof.frames import Stack
-from pytest_echoleak.snapshots.snapshot import Snapshot
+from pytest_echoleak.snapshots.snapshot import Snapshot, Usage
 
 Kind: TypeAlias = Literal["heap", "goroutine"]
 
@@ -34,6 +35,26 @@ class Round:
     def seconds(self) -> float:
         """From snapshot to snapshot."""
         return self.after.taken_at_seconds - self.before.taken_at_seconds
+
+    def changes(self, kind: Kind) -> Mapping[Stack, Held]:
+        """Return by how much each stack changed from snapshot to snapshot."""
+        return self._heap_changes if kind == "heap" else self._goroutine_changes
+
+    def stacks(self) -> Iterator[Stack]:
+        """Yield the stacks that changed, and those of all goroutines at the end."""
+        yield from self._heap_changes
+        yield from self._goroutine_changes
+        yield from (self.after.stacks[site] for site in self.after.goroutines)
+
+    @cached_property
+    def _heap_changes(self) -> Mapping[Stack, Held]:
+        stacks = self.after.stacks
+        return _changes(self.before.heap, self.after.heap, stacks, is_runtime_cache)
+
+    @cached_property
+    def _goroutine_changes(self) -> Mapping[Stack, Held]:
+        before, after = _counted(self.before.goroutines), _counted(self.after.goroutines)
+        return _changes(before, after, self.after.stacks, _is_starting)
 
 
 @dataclass(frozen=True)
@@ -68,7 +89,7 @@ def make_series(rounds: Iterable[Round], idle: Round | None = None) -> Series:
     rounds = tuple(rounds)
     return Series(
         iterations=tuple(item.iterations for item in rounds),
-        exact=all(item.after.heap.exact and item.before.heap.exact for item in rounds),
+        exact=all(item.after.exact and item.before.exact for item in rounds),
         heap=_stack_growth(rounds, idle, "heap"),
         goroutines=_stack_growth(rounds, idle, "goroutine"),
         totals=_total_growth(rounds, idle),
@@ -83,26 +104,17 @@ def allocated_by_load(rounds: Iterable[Round], idle: Round) -> float:
 
 
 def _allocated(item: Round) -> int:
-    if item.after.memstats is not None:
-        return item.after.allocated_objects - item.before.allocated_objects
-    before = item.before.heap.sites
-    return sum(
-        usage.alloc_objects - (before[stack].alloc_objects if stack in before else 0)
-        for stack, usage in item.after.heap.sites.items()
-        if not made_by_measuring(stack)
-    )
+    return item.after.allocated_objects - item.before.allocated_objects
 
 
 def _stack_growth(
     rounds: tuple[Round, ...], idle: Round | None, kind: Kind
 ) -> Mapping[Stack, Growth]:
-    read = _Reader(kind)
-    changes = [_changes(read(item.before), read(item.after)) for item in rounds]
-    resting = _changes(read(idle.before), read(idle.after)) if idle else {}
-    stacks = {stack for change in changes for stack in change}
+    changes = [item.changes(kind) for item in rounds]
+    resting = idle.changes(kind) if idle else {}
     none = Held(0, 0)
     result = {}
-    for stack in stacks:
+    for stack in {stack for change in changes for stack in change}:
         grown = [change.get(stack, none) for change in changes]
         if idle is not None and stack in resting:
             own = resting[stack]
@@ -131,48 +143,34 @@ def _total_growth(rounds: tuple[Round, ...], idle: Round | None) -> Growth:
     return Growth(tuple(h.count for h in grown), tuple(h.bytes for h in grown))
 
 
-class _Reader:
-    """Reads what each site of a snapshot holds; each snapshot once."""
-
-    def __init__(self, kind: Kind) -> None:
-        self._read: Callable[[Snapshot], dict[Stack, Held]]
-        self._read = _heap_sites if kind == "heap" else _goroutine_stacks
-        self._seen: dict[int, dict[Stack, Held]] = {}
-
-    def __call__(self, snapshot: Snapshot) -> dict[Stack, Held]:
-        if id(snapshot) not in self._seen:
-            self._seen[id(snapshot)] = self._read(snapshot)
-        return self._seen[id(snapshot)]
-
-
-def _heap_sites(snapshot: Snapshot) -> dict[Stack, Held]:
-    sites: defaultdict[Stack, list[int]] = defaultdict(lambda: [0, 0])
-    for stack, usage in snapshot.heap.sites.items():
-        if not usage.inuse_objects or is_runtime_cache(stack):
+def _changes(
+    before: Mapping[int, Usage],
+    after: Mapping[int, Usage],
+    stacks: Mapping[int, Stack],
+    left_out: Callable[[Stack], bool],
+) -> dict[Stack, Held]:
+    """Return by how much each stack's usage changed; without our own, and those to be left out."""
+    none = Usage(0, 0)
+    sums: defaultdict[Stack, list[int]] = defaultdict(lambda: [0, 0])
+    changed = {site for site, usage in after.items() if before.get(site, none) != usage}
+    for site in changed.union(before.keys() - after.keys()):
+        stack = stacks[site]
+        if left_out(stack) or made_by_measuring(stack):
             continue
-        site = sites[without_runtime(stack)]
-        site[0] += usage.inuse_objects
-        site[1] += usage.inuse_bytes
-    return {stack: Held(*held) for stack, held in sites.items()}
+        old, new = before.get(site, none), after.get(site, none)
+        total = sums[without_runtime(stack)]
+        total[0] += new.objects - old.objects
+        total[1] += new.bytes - old.bytes
+    return {stack: Held(*total) for stack, total in sums.items() if any(total)}
 
 
-def _goroutine_stacks(snapshot: Snapshot) -> dict[Stack, Held]:
-    stacks: defaultdict[Stack, int] = defaultdict(int)
-    for stack, count in snapshot.goroutines.stacks.items():
-        if not stack:  # one that was just starting or ending: it has no frame yet, or no more
-            continue
-        stacks[without_runtime(stack)] += count
-    return {stack: Held(count, 0) for stack, count in stacks.items()}
+def _is_starting(stack: Stack) -> bool:
+    """Tell whether a goroutine was just starting or ending: it has no frame yet, or no more."""
+    return not stack
 
 
-def _changes(before: Mapping[Stack, Held], after: Mapping[Stack, Held]) -> dict[Stack, Held]:
-    none = Held(0, 0)
-    result = {}
-    for stack in before.keys() | after.keys():
-        old, new = before.get(stack, none), after.get(stack, none)
-        if old != new and not made_by_measuring(stack):
-            result[stack] = Held(new.count - old.count, new.bytes - old.bytes)
-    return result
+def _counted(goroutines: Mapping[int, int]) -> dict[int, Usage]:
+    return {site: Usage(count, 0) for site, count in goroutines.items()}
 
 
 def _without_own(held: Held, own: Held, item: Round, idle: Round, kind: Kind) -> Held:
@@ -187,7 +185,7 @@ def _without_own(held: Held, own: Held, item: Round, idle: Round, kind: Kind) ->
     # What the clock adds scatters: within three standard deviations it is all the clock's.
     if left <= 3 * expected**0.5 + 2:
         return Held(min(0.0, left), min(0.0, held.bytes - own.bytes * ticks))
-    if own.count > 0 and own.count % ours == 0:
+    if requests and own.count > 0 and own.count % ours == 0:
         return Held(held.count - own.count * requests, held.bytes - own.bytes * requests)
     return Held(left, held.bytes - own.bytes * ticks)
 

@@ -14,6 +14,7 @@ import requests
 from pytest_echoleak.services.instance import Instance
 from pytest_echoleak.services.launch import Launched, Launcher, RuntimeChoice
 from pytest_echoleak.services.specs import Running, Spec
+from pytest_echoleak.snapshots.agent import AgentSource
 from pytest_echoleak.snapshots.pprof_http import PprofSource
 from pytest_echoleak.snapshots.snapshot import Snapshot, SnapshotSource
 
@@ -30,7 +31,7 @@ class EchoService:
         self.spec = spec
         self.why = launched.why
         self.instance: Instance = launched.instance
-        self.source: SnapshotSource = PprofSource(launched.instance)
+        self.source: SnapshotSource = snapshot_source(launched.instance)
         self._sessions = threading.local()
         self._opened: list[requests.Session] = []
         self._lock = threading.Lock()
@@ -67,6 +68,7 @@ class EchoService:
         """End the service and start it anew, ready again when this returns."""
         self.close_sessions_connections()
         self.instance.restart()
+        self.source.prepare()
 
     def stop(self) -> None:
         """End the service and remove all that is left of it."""
@@ -138,7 +140,13 @@ class EchoServices:
         launched = self._launcher.launch(
             spec, runtime=self._runtime, ready_timeout_seconds=self._ready_timeout_seconds
         )
-        return EchoService(spec, launched)
+        service = EchoService(spec, launched)
+        try:
+            service.source.prepare()
+        except BaseException:
+            service.stop()
+            raise
+        return service
 
 
 @contextmanager
@@ -157,6 +165,11 @@ def start(
         yield services.get(spec)
     finally:
         services.close()
+
+
+def snapshot_source(instance: Instance) -> SnapshotSource:
+    """Return where snapshots of a service come from: its agent where it has one, else its pprof."""
+    return AgentSource(instance) if instance.endpoints().agent else PprofSource(instance)
 
 
 class _Session(requests.Session):

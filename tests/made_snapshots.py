@@ -6,8 +6,15 @@ from collections.abc import Mapping
 
 from pytest_echoleak.pprof.frames import Stack
 from pytest_echoleak.pprof.memstats import MemStats
-from pytest_echoleak.pprof.profiles import GoroutineProfile, HeapProfile, SiteUsage
-from pytest_echoleak.snapshots.snapshot import Snapshot
+from pytest_echoleak.pprof.stacks import StackTable
+from pytest_echoleak.snapshots.snapshot import RawProfiles, Snapshot, Usage
+
+STACKS = StackTable()
+
+
+def site(stack: Stack) -> int:
+    """Return the number that `stack` has in all snapshots made here."""
+    return STACKS.site(tuple(STACKS.location((frame,)) for frame in stack))
 
 
 def snapshot(
@@ -20,19 +27,24 @@ def snapshot(
     object_bytes: int = 64,
 ) -> Snapshot:
     """Return a snapshot with so many live objects per site, `requests` of ours after the start."""
-    sites = {
-        stack: SiteUsage(count, count * object_bytes, count * 2, count * 2 * object_bytes)
-        for stack, count in (objects or {}).items()
+    heap = {
+        site(stack): Usage(count, count * object_bytes) for stack, count in (objects or {}).items()
     }
+    counts = {site(stack): count for stack, count in (goroutines or {}).items()}
+    live = sum(usage.objects for usage in heap.values())
     return Snapshot(
         taken_at_seconds=at,
-        heap=HeapProfile(1 if memstats is None else 524_288, sites),
-        goroutines=GoroutineProfile(dict(goroutines or {})),
-        memstats=memstats,
+        exact=memstats is None,
+        heap=heap,
+        goroutines=counts,
+        stacks=STACKS,
+        inuse_objects=memstats.heap_objects if memstats else live,
+        inuse_bytes=memstats.heap_alloc_bytes if memstats else live * object_bytes,
+        allocated_objects=memstats.mallocs if memstats else 2 * live,
+        goroutine_count=sum(counts.values()),
         heap_requests=requests,
         goroutine_requests=requests,
         identity="one",
         at_rest=True,
-        heap_pb_gz=b"heap",
-        goroutine_pb_gz=b"goroutine",
+        raw=RawProfiles(b"heap", b"goroutine"),
     )

@@ -100,7 +100,7 @@ class TestMeasuring:
         assert not made_by_measuring(stack(*functions))
 
     def test_of_a_real_profile_the_leaks_are_not_ours(self) -> None:
-        sites = decode_heap(recorded("go1.27.exact.heap")).sites
+        sites = decode_heap(recorded("go1.27.exact.heap")).stacks.values()
         ours = [site for site in sites if made_by_measuring(site)]
         assert ours
         assert not any(frame.function == "main.leak" for site in ours for frame in site)
@@ -218,7 +218,7 @@ class TestFiles:
 
     @pytest.mark.parametrize("modules", [(), (Module("example.com/recorded"),)])
     def test_of_a_real_profile_built_with_trimpath(self, modules: tuple[Module, ...]) -> None:
-        sites = tuple(decode_heap(recorded("go1.26.exact.heap")).sites)
+        sites = tuple(decode_heap(recorded("go1.26.exact.heap")).stacks.values())
         own = Ownership(modules, sites)
         owned = {frame for site in sites for frame in site if own.is_own(frame)}
         assert {package_of(frame.function) for frame in owned} == {

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from google.protobuf.message import DecodeError
 
 from pytest_echoleak.errors import ProfileError
-from pytest_echoleak.pprof.frames import Frame, Stack
+from pytest_echoleak.pprof.frames import Frame
+from pytest_echoleak.pprof.stacks import StackTable
 from pytest_echoleak.pprof.wire import profile_class
 from pytest_echoleak.text import printable_line
 from pytest_echoleak.transport import TransportError, gunzip
@@ -20,23 +21,24 @@ UNPACKED_LIMIT_BYTES = 64 << 20
 
 
 class SiteUsage(NamedTuple):
-    """What one allocation site holds (`inuse`), and has ever allocated (`alloc`)."""
+    """What one allocation site holds (`inuse`), and how many objects it has ever allocated."""
 
     inuse_objects: int
     inuse_bytes: int
     alloc_objects: int
-    alloc_bytes: int
 
 
 @dataclass(frozen=True)
 class HeapProfile:
     """A heap profile. `period_bytes` is the sampling rate in force: 1 means every object.
 
-    A site is a stack: records that differ in object size or pprof labels alone are added up.
+    A site is a stack, by its number in `stacks`: records that differ in object size or pprof labels
+    alone are added up.
     """
 
     period_bytes: int
-    sites: Mapping[Stack, SiteUsage]
+    usage: Mapping[int, SiteUsage]
+    stacks: StackTable
 
     @property
     def exact(self) -> bool:
@@ -46,49 +48,54 @@ class HeapProfile:
 
 @dataclass(frozen=True)
 class GoroutineProfile:
-    """Goroutines per stack."""
+    """Goroutines per stack, by its number in `stacks`."""
 
-    stacks: Mapping[Stack, int]
+    counts: Mapping[int, int]
+    stacks: StackTable
 
     @property
     def count(self) -> int:
         """Goroutines in all."""
-        return sum(self.stacks.values())
+        return sum(self.counts.values())
 
 
-def decode_heap(data: bytes) -> HeapProfile:
-    """Decode `/debug/pprof/heap`. Raises ProfileError for whatever is not a heap profile."""
-    profile = _Decoder(data, "heap profile")
-    wanted = ("inuse_objects", "inuse_space", "alloc_objects", "alloc_space")
-    columns = profile.columns(wanted)
-    sums: defaultdict[Stack, list[int]] = defaultdict(lambda: [0, 0, 0, 0])
-    for stack, values in profile.samples():
-        site = sums[stack]
-        for place, column in enumerate(columns):
-            site[place] += values[column]
-    return HeapProfile(profile.period, {stack: SiteUsage(*site) for stack, site in sums.items()})
+def decode_heap(data: bytes, stacks: StackTable | None = None) -> HeapProfile:
+    """Decode `/debug/pprof/heap`. Raises ProfileError for whatever is not a heap profile.
+
+    Profiles that are to be compared are decoded with the same `stacks`.
+    """
+    profile = _Decoder(data, "heap profile", stacks)
+    objects, size, allocated = profile.columns(("inuse_objects", "inuse_space", "alloc_objects"))
+    usage: dict[int, SiteUsage] = {}
+    for site, values in profile.samples():
+        one = SiteUsage(values[objects], values[size], values[allocated])
+        if site in usage:
+            one = SiteUsage(*map(sum, zip(usage[site], one, strict=True)))
+        usage[site] = one
+    return HeapProfile(profile.period, usage, profile.stacks)
 
 
-def decode_goroutines(data: bytes) -> GoroutineProfile:
+def decode_goroutines(data: bytes, stacks: StackTable | None = None) -> GoroutineProfile:
     """Decode `/debug/pprof/goroutine`. Raises ProfileError for whatever is not one."""
-    profile = _Decoder(data, "goroutine profile")
+    profile = _Decoder(data, "goroutine profile", stacks)
     (column,) = profile.columns(("goroutine",))
-    counts: defaultdict[Stack, int] = defaultdict(int)
-    for stack, values in profile.samples():
-        counts[stack] += values[column]
-    return GoroutineProfile(dict(counts))
+    counts: defaultdict[int, int] = defaultdict(int)
+    for site, values in profile.samples():
+        counts[site] += values[column]
+    return GoroutineProfile(dict(counts), profile.stacks)
 
 
 class _Decoder:
     """One profile, its tables resolved once; every reference checked, since it may be hostile."""
 
-    def __init__(self, data: bytes, what: str) -> None:
+    def __init__(self, data: bytes, what: str, stacks: StackTable | None) -> None:
+        self.stacks = StackTable() if stacks is None else stacks
         self._what = what
         self._message = self._parse(data)
         self._strings: list[str] = list(self._message.string_table)
         if not self._strings:
             raise ProfileError(f"the {what} has no string table: it is no profile, or damaged")
-        self._frames = self._locations()
+        self._numbers = self._locations()
         self.period = int(self._message.period)
 
     def columns(self, wanted: tuple[str, ...]) -> tuple[int, ...]:
@@ -102,21 +109,18 @@ class _Decoder:
             )
         return tuple(names.index(name) for name in wanted)
 
-    def samples(self) -> list[tuple[Stack, list[int]]]:
-        """Return each sample's stack and values."""
+    def samples(self) -> Iterator[tuple[int, list[int]]]:
+        """Yield each sample's site and values."""
         width = len(self._message.sample_type)
-        frames = self._frames
-        result = []
+        number, site = self._numbers.__getitem__, self.stacks.site
         for sample in self._message.sample:
             values = list(sample.value)
             if len(values) != width:
                 raise self._damaged(f"a sample has {len(values)} values, not {width}")
             try:
-                parts = [frames[location] for location in sample.location_id]
+                yield site(tuple(map(number, sample.location_id))), values
             except KeyError as cause:
                 raise self._damaged(f"location {cause} is not in it") from cause
-            result.append((tuple(frame for part in parts for frame in part), values))
-        return result
 
     def _parse(self, data: bytes) -> Any:
         if data[:2] == b"\x1f\x8b":
@@ -139,22 +143,22 @@ class _Decoder:
             ) from cause
         return message
 
-    def _locations(self) -> dict[int, Stack]:
+    def _locations(self) -> dict[int, int]:
+        """Return the number of each location, by its id in this profile."""
         functions = {
             function.id: (self._string(function.name), self._string(function.filename))
             for function in self._message.function
         }
-        frames: dict[int, Stack] = {}
+        numbers: dict[int, int] = {}
         for location in self._message.location:
             lines = [(line.function_id, int(line.line)) for line in location.line]
-            if not lines:
-                frames[location.id] = (Frame(f"0x{location.address:x}", "", 0),)
-                continue
             try:
-                frames[location.id] = tuple(Frame(*functions[key], line) for key, line in lines)
+                frames = tuple(Frame(*functions[key], line) for key, line in lines)
             except KeyError as cause:
                 raise self._damaged(f"function {cause} is not in it") from cause
-        return frames
+            frames = frames or (Frame(f"0x{location.address:x}", "", 0),)
+            numbers[location.id] = self.stacks.location(frames)
+        return numbers
 
     def _string(self, index: int) -> str:
         if not 0 <= index < len(self._strings):

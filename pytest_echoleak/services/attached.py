@@ -58,6 +58,11 @@ class AttachedInstance:
         return ""
 
     @property
+    def note(self) -> str:
+        """Empty: it was not built here."""
+        return ""
+
+    @property
     def memory_limit_bytes(self) -> int | None:
         """None: it is not known."""
         return None

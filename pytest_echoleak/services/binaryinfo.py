@@ -83,7 +83,9 @@ def read_binary(path: Path) -> BinaryInfo:
 
 def read_image(image: mmap.mmap | bytes) -> BinaryInfo:
     """Read a program's bytes; see `read_binary`."""
-    go_version, text = _build_info(image)
+    version, text = _build_info(image)
+    # Behind it stand the experiments that it was built with: "go1.26.8-X:goroutineleakprofile".
+    go_version = version.partition("-X:")[0].partition(" X:")[0]
     is_elf = image[:4] == b"\x7fELF"
     goarch, is_dynamic = _elf(image) if is_elf else (None, False)
     main_module, modules, trimmed = _modules(text)

@@ -11,7 +11,6 @@ import hashlib
 import json
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from os import fspath
 from pathlib import Path
 
 from pytest_echoleak.errors import BuildError
+from pytest_echoleak.services.agentbuild import agent_build, run_go
 from pytest_echoleak.services.binaryinfo import (
     BinaryInfo,
     LinkedModule,
@@ -38,7 +38,8 @@ _LOG_LINES = 30
 class BuiltBinary:
     """A program that is ready to run. `path` is named by its contents and is never written again.
 
-    `dynamic`: it needs a loader and libraries of the machine that it was built on.
+    `dynamic`: it needs a loader and libraries of the machine that it was built on. `agent`: it has
+    the agent in it; `note` says why not, where it was to have one.
     """
 
     path: Path
@@ -46,6 +47,8 @@ class BuiltBinary:
     modules: tuple[Module, ...]
     go_version: str
     dynamic: bool
+    agent: bool
+    note: str = ""
 
 
 def build(spec: GoSource, *, goos: str | None = None, goarch: str | None = None) -> BuiltBinary:
@@ -60,13 +63,15 @@ def build(spec: GoSource, *, goos: str | None = None, goarch: str | None = None)
     name = "service.exe" if (goos or _host_goos()) == "windows" else "service"
     place.mkdir(parents=True, exist_ok=True)
     with locked(place.name):
-        _run_build(spec, go, folder, place / name, environment)
+        note = _build_with_agent(spec, go, folder, place / name, environment)
         binary = _keep(place / name)
         os.utime(place)
     prune(builds)
     info = read_binary(binary)
     modules = _own_modules(go, folder, environment, info)
-    return BuiltBinary(binary, binary.stem, modules, info.go_version, info.is_dynamic)
+    agent = spec.agent and not note
+    version = info.go_version
+    return BuiltBinary(binary, binary.stem, modules, version, info.is_dynamic, agent, note)
 
 
 def find_go() -> str:
@@ -113,13 +118,37 @@ def binary_modules(path: Path) -> tuple[Module, ...]:
     return own_modules(read_binary(path))
 
 
-def _run_build(
+def _build_with_agent(
     spec: GoSource, go: str, folder: Path, output: Path, environment: Mapping[str, str]
+) -> str:
+    """Build the program with the agent in it, if that is wanted; return why it has none, or "".
+
+    Where that fails it is built as it is, which tells whether the agent was the reason.
+    """
+    if not spec.agent:
+        _run_build(spec, go, folder, output, environment)
+        return ""
+    try:
+        options, more = agent_build(spec, go, folder, output.parent, environment)
+        _run_build(spec, go, folder, output, {**environment, **more}, options)
+    except BuildError as error:
+        _run_build(spec, go, folder, output, environment)
+        return f"built without the agent: {last_lines(str(error), 1)}"
+    return ""
+
+
+def _run_build(
+    spec: GoSource,
+    go: str,
+    folder: Path,
+    output: Path,
+    environment: Mapping[str, str],
+    options: Sequence[str] = (),
 ) -> None:
-    command = [go, "build", "-buildvcs=false", "-o", str(output)]
+    command = [go, "build", "-buildvcs=false", "-o", str(output), *options]
     if spec.tags:
         command.append("-tags=" + ",".join(spec.tags))
-    done = _run([*command, spec.package], folder, environment)
+    done = run_go([*command, spec.package], folder, environment)
     if done.returncode != 0:
         text = done.stdout + done.stderr
         hint = _hint(text, go, folder, environment)
@@ -147,7 +176,7 @@ def _hint(text: str, go: str, folder: Path, environment: Mapping[str, str]) -> s
 
 def _main_packages_hint(go: str, folder: Path, environment: Mapping[str, str]) -> str:
     pattern = "{{if eq .Name `main`}}{{.ImportPath}}{{end}}"
-    done = _run([go, "list", "-e", "-f", pattern, "./..."], folder, environment)
+    done = run_go([go, "list", "-e", "-f", pattern, "./..."], folder, environment)
     names = [printable_line(line) for line in done.stdout.splitlines() if line.strip()]
     if not names:
         return " There is no main package in that folder: is it the module's root?"
@@ -191,9 +220,9 @@ def _module_folders(
 ) -> dict[str, str]:
     listing = [go, "list", "-m", "-json"]
     # Replaced modules are listed when named; a vendored main module refuses that.
-    done = _run([*listing, *(module.path for module in modules)], folder, environment)
+    done = run_go([*listing, *(module.path for module in modules)], folder, environment)
     if done.returncode != 0:
-        done = _run(listing, folder, environment)
+        done = run_go(listing, folder, environment)
     decoder = json.JSONDecoder()
     folders: dict[str, str] = {}
     text = done.stdout.strip()
@@ -217,7 +246,7 @@ def _vendored(main_folder: str | None, module: str) -> str | None:
 
 def _stored_settings(go: str) -> dict[str, str]:
     """Return the settings of `go env -w`: `go env` itself does not tell them from defaults."""
-    done = _run([go, "env", "GOENV"], Path.cwd(), os.environ)
+    done = run_go([go, "env", "GOENV"], Path.cwd(), os.environ)
     path = done.stdout.strip()
     if done.returncode != 0 or not path or path == "off":
         return {}
@@ -229,29 +258,10 @@ def _stored_settings(go: str) -> dict[str, str]:
     return {name.strip(): value for name, _, value in pairs}
 
 
-def _run(
-    command: Sequence[str], folder: Path, environment: Mapping[str, str]
-) -> subprocess.CompletedProcess[str]:
-    try:
-        return subprocess.run(
-            command,
-            cwd=folder,
-            env={**environment, "PWD": str(folder)},
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            errors="replace",
-            stdin=subprocess.DEVNULL,
-            check=False,
-        )
-    except OSError as cause:
-        raise BuildError(f"{command[0]} cannot be run: {cause}") from cause
-
-
 def _host_goos() -> str:
     return "windows" if sys.platform == "win32" else sys.platform
 
 
 def _place_name(folder: Path, spec: GoSource, goos: str | None, goarch: str | None) -> str:
-    parts = [str(folder), spec.package, *spec.tags, goos or "", goarch or ""]
+    parts = [str(folder), spec.package, *spec.tags, goos or "", goarch or "", str(spec.agent)]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:24]

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+from pytest_echoleak.agent.endpoint import AgentEndpoint
+
 Runtime = Literal["docker", "process", "attached"]
 
 
@@ -23,11 +25,15 @@ class Module:
 
 @dataclass(frozen=True)
 class Endpoints:
-    """Where a running service is reached. `pprof_url` has no slash at its end."""
+    """Where a running service is reached. `pprof_url` has no slash at its end.
+
+    `agent` is None where the service was not built with one.
+    """
 
     base_url: str
     pprof_url: str
     pprof_headers: Mapping[str, str] = field(default_factory=dict)
+    agent: AgentEndpoint | None = None
 
 
 class Instance(Protocol):
@@ -48,6 +54,10 @@ class Instance(Protocol):
     @property
     def go_version(self) -> str:
         """The toolchain that built it ("go1.26.8"); "" where nothing tells."""
+
+    @property
+    def note(self) -> str:
+        """What must be said of how it was built; "" where nothing need be."""
 
     @property
     def memory_limit_bytes(self) -> int | None:

@@ -71,14 +71,16 @@ class Launcher:
         """Start what `spec` says, and return it when it is ready and its pprof answers.
 
         "auto" takes Docker where an engine answers, else a local process where the spec allows
-        that. Raises SettingError, BuildError, EngineError, ServiceError and, for a pprof that does
-        not answer, SnapshotError; nothing is left running then, or on an interrupt.
+        that. A service with an agent needs no pprof. Raises SettingError, BuildError, EngineError,
+        ServiceError and, for a pprof that does not answer, SnapshotError; nothing is left running
+        then, or on an interrupt.
         """
         launched = self._start(spec, runtime, ready_timeout_seconds)
         try:
-            from pytest_echoleak.services.readiness import check_pprof
+            if launched.instance.endpoints().agent is None:
+                from pytest_echoleak.services.readiness import check_pprof
 
-            check_pprof(launched.instance.endpoints(), launched.instance, spec)
+                check_pprof(launched.instance.endpoints(), launched.instance, spec)
         except BaseException:
             launched.instance.stop()
             raise
@@ -110,7 +112,7 @@ class Launcher:
             return self._start_container(spec, ready_timeout_seconds)
         if isinstance(spec, (Image, Dockerfile)):
             raise SettingError(f"{describe(spec)} needs Docker, it cannot be a local process")
-        return Launched(_start_process(spec, ready_timeout_seconds), f"process: {why_process}")
+        return _launched(_start_process(spec, ready_timeout_seconds), f"process: {why_process}")
 
     def _why_process(self, spec: Startable, runtime: RuntimeChoice) -> str | None:
         """Return why the service is to be a local process, None where it goes into a container.
@@ -137,7 +139,7 @@ class Launcher:
         instance = start_container(
             spec, ready_timeout_seconds=ready_timeout_seconds, engine=self._take_engine()
         )
-        return Launched(instance, f"docker: {self.engine().sentence()}")
+        return _launched(instance, f"docker: {self.engine().sentence()}")
 
     def _ask_engine(self) -> EngineAnswer:
         from pytest_echoleak.services.containers.engine import connect
@@ -155,18 +157,30 @@ class Launcher:
             return engine
 
 
+def _launched(instance: Instance, why: str) -> Launched:
+    return Launched(instance, f"{why}; {instance.note}" if instance.note else why)
+
+
 def _start_process(spec: GoSource | Binary, ready_timeout_seconds: float) -> Instance:
     from pytest_echoleak.services.gobuild import binary_modules, build
     from pytest_echoleak.services.processes.process import start_process
 
     if isinstance(spec, GoSource):
         built = build(spec)
-        binary, modules = built.path, built.modules
-    else:
-        binary = _binary_path(spec)
-        modules = binary_modules(binary)
+        return start_process(
+            spec,
+            binary=built.path,
+            modules=built.modules,
+            ready_timeout_seconds=ready_timeout_seconds,
+            agent=built.agent,
+            note=built.note,
+        )
+    binary = _binary_path(spec)
     return start_process(
-        spec, binary=binary, modules=modules, ready_timeout_seconds=ready_timeout_seconds
+        spec,
+        binary=binary,
+        modules=binary_modules(binary),
+        ready_timeout_seconds=ready_timeout_seconds,
     )
 
 

@@ -20,13 +20,15 @@ def resolve_environment(
     addr: str,
     host: str,
     inherited_godebug: str = "",
+    exact_from_start: bool = True,
 ) -> tuple[dict[str, str], list[str]]:
     """Return the environment variables and the arguments that the service gets.
 
     The literals `{port}`, `{addr}` and `{host}`, and nothing else in braces, are replaced in both.
-    PORT and ADDR are added unless the spec sets them, and GODEBUG gets `memprofilerate=1`, which
-    makes heap profiles exact, unless it has a memprofilerate already. `inherited_godebug` is the
-    GODEBUG that the service would get without us, for a spec that sets none.
+    PORT and ADDR are added unless the spec sets them, and with `exact_from_start` GODEBUG gets
+    `memprofilerate=1`, which makes heap profiles exact, unless it has a memprofilerate already.
+    `inherited_godebug` is the GODEBUG that the service would get without us, for a spec that sets
+    none.
     """
     values = {"port": str(port), "addr": addr, "host": host}
 
@@ -36,8 +38,18 @@ def resolve_environment(
     _require_texts(spec)
     environment = {"PORT": values["port"], "ADDR": addr}
     environment |= {name: fill(value) for name, value in spec.env.items()}
-    environment["GODEBUG"] = _with_exact_profile(environment.get("GODEBUG", inherited_godebug))
+    if exact_from_start:
+        environment["GODEBUG"] = _with_exact_profile(environment.get("GODEBUG", inherited_godebug))
     return environment, [fill(arg) for arg in spec.args]
+
+
+def agents_profile_rate(spec: ServiceSettings, inherited_godebug: str = "") -> int | None:
+    """Return the heap profile's rate that the agent sets, in bytes: 1, every object.
+
+    None where the user's GODEBUG chooses a rate.
+    """
+    godebug = spec.env.get("GODEBUG", inherited_godebug)
+    return None if _sets_rate(_settings(godebug)) else 1
 
 
 def pprof_port(spec: ServiceSettings | Running) -> int | None:
@@ -89,10 +101,16 @@ def _require_texts(spec: ServiceSettings) -> None:
 
 
 def _with_exact_profile(godebug: str) -> str:
-    settings = [setting.strip() for setting in godebug.split(",") if setting.strip()]
-    if not any(setting.partition("=")[0] == "memprofilerate" for setting in settings):
-        settings.append(_EXACT_PROFILE)
-    return ",".join(settings)
+    settings = _settings(godebug)
+    return ",".join(settings if _sets_rate(settings) else [*settings, _EXACT_PROFILE])
+
+
+def _settings(godebug: str) -> list[str]:
+    return [setting.strip() for setting in godebug.split(",") if setting.strip()]
+
+
+def _sets_rate(settings: list[str]) -> bool:
+    return any(setting.partition("=")[0] == "memprofilerate" for setting in settings)
 
 
 def _with_port(base_url: str, port: int) -> str:

@@ -62,11 +62,16 @@ class ServiceSettings:
 
 @dataclass(frozen=True)
 class GoSource(ServiceSettings):
-    """A Go module in the folder `path`: its main `package` is built, with build `tags`, and run."""
+    """A Go module in the folder `path`: its main `package` is built, with build `tags`, and run.
+
+    It is built with the agent, which makes snapshots quick and needs no pprof in the service; the
+    source tree is not touched. `agent=False` builds it as it is, and reads its pprof.
+    """
 
     path: StrPath
     package: str = "."
     tags: Sequence[str] = ()
+    agent: bool = True
 
 
 @dataclass(frozen=True)

@@ -6,14 +6,17 @@ import time
 from dataclasses import dataclass
 
 from pytest_echoleak.errors import ProfileError, SnapshotError
+from pytest_echoleak.ownership import made_by_measuring
 from pytest_echoleak.pprof.memstats import MemStats, parse_memstats
 from pytest_echoleak.pprof.profiles import (
     GoroutineProfile,
+    HeapProfile,
     decode_goroutines,
     decode_heap,
 )
+from pytest_echoleak.pprof.stacks import StackTable
 from pytest_echoleak.services.instance import Endpoints, Instance
-from pytest_echoleak.snapshots.snapshot import Snapshot, restarted
+from pytest_echoleak.snapshots.snapshot import RawProfiles, Rest, Snapshot, Usage, restarted
 from pytest_echoleak.text import printable_line, with_log
 from pytest_echoleak.transport import (
     Connection,
@@ -30,20 +33,6 @@ _FORCED_GCS = 2  # sync.Pool's contents live through one, what has a finalizer n
 _CLOSED = frozenset({"closed", "reset"})
 
 
-@dataclass(frozen=True)
-class Rest:
-    """When goroutines count as at rest. Seconds.
-
-    No more of them than last time: at once. Otherwise their number must not change for
-    `quiet_seconds`; after `limit_seconds` they are taken as they are.
-    """
-
-    poll_seconds: float = 0.02
-    first_quiet_seconds: float = 0.1
-    quiet_seconds: float = 0.4
-    limit_seconds: float = 3.0
-
-
 class PprofSource:
     """Reads one service's pprof. A connection of its own per snapshot, closed at the end."""
 
@@ -51,6 +40,12 @@ class PprofSource:
         self._instance = instance
         self._rest = rest or Rest()
         self._requests = 0
+        self._stacks = StackTable()
+        self._ours: dict[int, bool] = {}
+        self._last: _Counters | None = None
+
+    def prepare(self) -> None:
+        """Do nothing: pprof is as the service serves it."""
 
     def take(self, previous: Snapshot | None = None) -> Snapshot:
         """Take a settled snapshot; see SnapshotSource."""
@@ -73,25 +68,49 @@ class PprofSource:
         for _ in range(_FORCED_GCS - 1):
             self._get(client, "/heap?gc=1")
         heap_pb_gz = self._get(client, "/heap?gc=1")
-        heap = decode_heap(heap_pb_gz)
+        heap = decode_heap(heap_pb_gz, self._stacks)
         memstats = None if heap.exact else self._memstats(client)
         heap_requests = self._requests
         goroutine_pb_gz = self._get(client, "/goroutine")
-        snapshot = Snapshot(
+        goroutines = decode_goroutines(goroutine_pb_gz, self._stacks)
+        last, self._last = self._last, _Counters(heap, memstats)
+        if previous is not None and last is not None and _went_back(last, self._last):
+            raise restarted(self._instance)
+        totals = memstats or self._totals(heap)
+        return Snapshot(
             taken_at_seconds=time.monotonic(),
-            heap=heap,
-            goroutines=decode_goroutines(goroutine_pb_gz),
-            memstats=memstats,
+            exact=heap.exact,
+            heap={
+                site: Usage(one.inuse_objects, one.inuse_bytes) for site, one in heap.usage.items()
+            },
+            goroutines=goroutines.counts,
+            stacks=self._stacks,
+            inuse_objects=totals.heap_objects,
+            inuse_bytes=totals.heap_alloc_bytes,
+            allocated_objects=totals.mallocs,
+            goroutine_count=goroutines.count,
             heap_requests=heap_requests,
             goroutine_requests=self._requests,
             identity=identity,
             at_rest=at_rest,
-            heap_pb_gz=heap_pb_gz,
-            goroutine_pb_gz=goroutine_pb_gz,
+            raw=RawProfiles(heap_pb_gz, goroutine_pb_gz),
         )
-        if previous is not None and _went_back(previous, snapshot):
-            raise restarted(self._instance)
-        return snapshot
+
+    def _totals(self, heap: HeapProfile) -> MemStats:
+        """Return the sums of exact sites, which are the totals; ours are not counted as mallocs."""
+        return MemStats(
+            heap_alloc_bytes=sum(one.inuse_bytes for one in heap.usage.values()),
+            heap_objects=sum(one.inuse_objects for one in heap.usage.values()),
+            mallocs=sum(
+                one.alloc_objects for site, one in heap.usage.items() if not self._is_ours(site)
+            ),
+            num_gc=0,
+        )
+
+    def _is_ours(self, site: int) -> bool:
+        if site not in self._ours:
+            self._ours[site] = made_by_measuring(self._stacks[site])
+        return self._ours[site]
 
     def _memstats(self, client: _Client) -> MemStats:
         return parse_memstats(self._get(client, "/heap?gc=1&debug=1").decode("utf-8", "replace"))
@@ -104,7 +123,7 @@ class PprofSource:
         while True:
             count = self._goroutines(client).count
             now = time.monotonic()
-            if previous is not None and count <= previous.goroutines.count:
+            if previous is not None and count <= previous.goroutine_count:
                 return True
             if count != last:
                 last, since = count, now
@@ -115,7 +134,7 @@ class PprofSource:
             time.sleep(min(rest.poll_seconds + (now - since) / 4, 0.1))
 
     def _goroutines(self, client: _Client) -> GoroutineProfile:
-        return decode_goroutines(self._get(client, "/goroutine"))
+        return decode_goroutines(self._get(client, "/goroutine"), self._stacks)
 
     def _get(self, client: _Client, place: str) -> bytes:
         self._requests += 1
@@ -160,16 +179,24 @@ class _Client:
         self._connection.close()
 
 
-def _went_back(before: Snapshot, after: Snapshot) -> bool:
+@dataclass(frozen=True)
+class _Counters:
+    """What only ever grows in one process."""
+
+    heap: HeapProfile
+    memstats: MemStats | None
+
+
+def _went_back(before: _Counters, after: _Counters) -> bool:
     """Tell whether a counter that only ever grows in one process has shrunk."""
     if before.memstats is not None and after.memstats is not None:
         if after.memstats.mallocs < before.memstats.mallocs:
             return True
         if after.memstats.num_gc < before.memstats.num_gc:
             return True
-    sites = after.heap.sites
+    usage = after.heap.usage
     return any(
-        site.alloc_objects > 0
-        and (stack not in sites or sites[stack].alloc_objects < site.alloc_objects)
-        for stack, site in before.heap.sites.items()
+        one.alloc_objects > 0
+        and (site not in usage or usage[site].alloc_objects < one.alloc_objects)
+        for site, one in before.heap.usage.items()
     )

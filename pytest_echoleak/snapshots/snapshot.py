@@ -2,64 +2,88 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from pytest_echoleak.errors import SnapshotError
-from pytest_echoleak.pprof.memstats import MemStats
-from pytest_echoleak.pprof.profiles import GoroutineProfile, HeapProfile
+from pytest_echoleak.pprof.frames import Stack
 from pytest_echoleak.services.instance import Instance
 from pytest_echoleak.text import with_log
+
+
+class Usage(NamedTuple):
+    """What an allocation site holds: live objects, and the bytes in them."""
+
+    objects: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class RawProfiles:
+    """The profiles as the service gave them, for `go tool pprof`."""
+
+    heap_pb_gz: bytes
+    goroutine_pb_gz: bytes
 
 
 @dataclass(frozen=True)
 class Snapshot:
     """A settled snapshot: after at least two forced GCs, with the goroutines at rest.
 
+    A site is a stack, and has a number: snapshots are compared by these. `stacks` tells what stack
+    a number means; it may know only those whose figures ever changed. Snapshots of one process
+    share it.
+
     - `taken_at_seconds`: on the monotonic clock of this machine.
-    - `memstats`: totals of the process; None where `heap` is exact and its sites are the totals.
-    - `heap_requests`, `goroutine_requests`: how many requests of ours the service had been sent
-      when each profile was made: a service that leaks on every request leaks on these, too.
+    - `exact`: every allocation is recorded (since the service was ready, where an agent tells);
+      else `heap` is an estimate from samples.
+    - `heap`: what each site holds; `goroutines`: how many are at each stack.
+    - `inuse_objects`, `inuse_bytes`: what is live in the whole process.
+    - `allocated_objects`: how many were ever allocated, without what our reading allocates.
+    - `goroutine_count`: in the whole process.
+    - `heap_requests`, `goroutine_requests`: how many requests of ours the service's own router had
+      been sent when each was read: a service that leaks on every request leaks on these, too.
     - `identity`: changes when another process answers.
     - `at_rest`: False where the time limit ended the wait for the goroutines.
-    - `heap_pb_gz`, `goroutine_pb_gz`: the profiles as served, for `go tool pprof`.
+    - `raw`: None where no profile was served.
     """
 
     taken_at_seconds: float
-    heap: HeapProfile
-    goroutines: GoroutineProfile
-    memstats: MemStats | None
+    exact: bool
+    heap: Mapping[int, Usage]
+    goroutines: Mapping[int, int]
+    stacks: Mapping[int, Stack]
+    inuse_objects: int
+    inuse_bytes: int
+    allocated_objects: int
+    goroutine_count: int
     heap_requests: int
     goroutine_requests: int
     identity: str
     at_rest: bool
-    heap_pb_gz: bytes
-    goroutine_pb_gz: bytes
+    raw: RawProfiles | None = None
 
-    @property
-    def inuse_objects(self) -> int:
-        """Live objects of the process."""
-        if self.memstats is not None:
-            return self.memstats.heap_objects
-        return sum(site.inuse_objects for site in self.heap.sites.values())
 
-    @property
-    def inuse_bytes(self) -> int:
-        """Bytes in live objects of the process."""
-        if self.memstats is not None:
-            return self.memstats.heap_alloc_bytes
-        return sum(site.inuse_bytes for site in self.heap.sites.values())
+@dataclass(frozen=True)
+class Rest:
+    """When goroutines count as at rest. Seconds.
 
-    @property
-    def allocated_objects(self) -> int:
-        """Objects allocated since the process began (since profiling began, where exact)."""
-        if self.memstats is not None:
-            return self.memstats.mallocs
-        return sum(site.alloc_objects for site in self.heap.sites.values())
+    No more of them than last time: at once. Otherwise their number must not change for
+    `quiet_seconds`; after `limit_seconds` they are taken as they are.
+    """
+
+    poll_seconds: float = 0.02
+    first_quiet_seconds: float = 0.1
+    quiet_seconds: float = 0.4
+    limit_seconds: float = 3.0
 
 
 class SnapshotSource(Protocol):
-    """Takes settled snapshots of one service: over pprof, or whatever else can tell."""
+    """Takes settled snapshots of one service: over pprof, or from the agent in it."""
+
+    def prepare(self) -> None:
+        """Get ready, after each start of the service. Raises as `take` does."""
 
     def take(self, previous: Snapshot | None = None) -> Snapshot:
         """Take one. `previous` tells how many goroutines were at rest last time.

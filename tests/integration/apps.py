@@ -26,8 +26,11 @@ def leaks(**settings: Any) -> GoSource:
 
 
 def faulty(**settings: Any) -> GoSource:
-    """Return the spec of the service that fails in every way."""
-    return GoSource(FAULTY, **settings)
+    """Return the spec of the service that fails in every way, its pprof too: that is what is read.
+
+    `agent=True` has it read by its agent.
+    """
+    return GoSource(FAULTY, **{"agent": False, **settings})
 
 
 def line_of(folder: Path, leak: str) -> int:

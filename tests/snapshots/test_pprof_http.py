@@ -12,8 +12,10 @@ from dataclasses import dataclass, field
 import pytest
 
 from pytest_echoleak.errors import ProfileError, ServiceError, SnapshotError
+from pytest_echoleak.pprof.memstats import parse_memstats
 from pytest_echoleak.services.instance import Endpoints, Module, Runtime
-from pytest_echoleak.snapshots.pprof_http import PprofSource, Rest
+from pytest_echoleak.snapshots.pprof_http import PprofSource
+from pytest_echoleak.snapshots.snapshot import RawProfiles, Rest
 from tests.misbehaving_server import Server, ok, serving
 from tests.pprof.profile_maker import RECORDED, Maker, recorded
 
@@ -32,6 +34,7 @@ class FakeInstance:
     modules: tuple[Module, ...] = ()
     go_version: str = "go1.26.8"
     memory_limit_bytes: int | None = None
+    note: str = ""
 
     def endpoints(self) -> Endpoints:
         return Endpoints(self.url, f"{self.url}/debug/pprof", self.headers)
@@ -91,10 +94,9 @@ def test_an_exact_profile_is_read_after_two_gcs_and_needs_no_text_form() -> None
     assert seen.count("/debug/pprof/heap?gc=1") == 2
     assert seen[-1] == "/debug/pprof/goroutine"
     assert not any("debug=1" in target for target in seen)
-    assert snapshot.memstats is None
-    assert snapshot.heap.exact
-    assert snapshot.inuse_objects == sum(s.inuse_objects for s in snapshot.heap.sites.values())
-    assert (snapshot.heap_pb_gz, snapshot.goroutine_pb_gz) == (heap, goroutine)
+    assert snapshot.exact
+    assert snapshot.inuse_objects == sum(usage.objects for usage in snapshot.heap.values())
+    assert snapshot.raw == RawProfiles(heap, goroutine)
     assert (snapshot.heap_requests, snapshot.goroutine_requests) == (len(seen) - 1, len(seen))
 
 
@@ -102,9 +104,10 @@ def test_a_sampled_profile_is_read_with_its_totals() -> None:
     text = (RECORDED / "go1.26.sampled.heap.txt").read_bytes()
     with pprof(recorded("go1.26.sampled.heap"), memstats=text) as server:
         snapshot = PprofSource(FakeInstance(server.url), QUICK).take()
-    assert snapshot.memstats is not None
-    assert snapshot.inuse_objects == snapshot.memstats.heap_objects
-    assert snapshot.allocated_objects == snapshot.memstats.mallocs
+    totals = parse_memstats(text.decode())
+    assert not snapshot.exact
+    assert snapshot.inuse_objects == totals.heap_objects
+    assert snapshot.allocated_objects == totals.mallocs
 
 
 def test_the_login_goes_with_every_request() -> None:
@@ -120,7 +123,7 @@ class TestRest:
         with pprof(Maker().data(), lambda: goroutines(next(counts))) as server:
             snapshot = PprofSource(FakeInstance(server.url), Rest(0.001, 0.05, 0.05, 60)).take()
         assert snapshot.at_rest
-        assert snapshot.goroutines.count == 3
+        assert snapshot.goroutine_count == 3
 
     def test_no_more_of_them_than_last_time_is_rest_at_once(self) -> None:
         with pprof(Maker().data()) as server:
@@ -211,14 +214,19 @@ class TestRestarts:
             place = maker.location(("main.f", "main.go", 1))
             return maker.sample([place], [allocated, allocated, 1, 1]).data()
 
-        with pprof(heap(10)) as server:
-            first = PprofSource(FakeInstance(server.url), QUICK).take()
-        with pprof(heap(11)) as server:
-            assert PprofSource(FakeInstance(server.url), QUICK).take(first)
-        with pprof(heap(9)) as server, pytest.raises(SnapshotError, match="was restarted"):
-            PprofSource(FakeInstance(server.url), QUICK).take(first)
-        with pprof(Maker().data()) as server, pytest.raises(SnapshotError, match="was restarted"):
-            PprofSource(FakeInstance(server.url), QUICK).take(first)
+        for later in (heap(9), Maker().data()):
+            instance = FakeInstance("")
+            source = PprofSource(instance, QUICK)
+            with pprof(heap(10)) as server:
+                instance.url = server.url
+                first = source.take()
+            with pprof(heap(11)) as server:
+                instance.url = server.url
+                second = source.take(first)
+            with pprof(later) as server:
+                instance.url = server.url
+                with pytest.raises(SnapshotError, match="was restarted"):
+                    source.take(second)
 
     @pytest.mark.parametrize("counter", ["Mallocs", "NumGC"])
     def test_so_are_totals_that_went_back(self, counter: str) -> None:
@@ -226,14 +234,16 @@ class TestRestarts:
         heap = recorded("go1.26.sampled.heap")
         text = (RECORDED / "go1.26.sampled.heap.txt").read_text()
         less = re.sub(rf"# {counter} = \d+", f"# {counter} = 1", text)
+        instance = FakeInstance("")
+        source = PprofSource(instance, QUICK)
         with pprof(heap, memstats=text.encode()) as server:
-            source = PprofSource(FakeInstance(server.url), QUICK)
+            instance.url = server.url
             first = source.take()
-            assert source.take(first)
+            second = source.take(first)
         with pprof(heap, memstats=less.encode()) as server:
-            source = PprofSource(FakeInstance(server.url), QUICK)
+            instance.url = server.url
             with pytest.raises(SnapshotError, match="was restarted"):
-                source.take(first)
+                source.take(second)
 
 
 def test_a_body_that_is_packed_once_more_is_unpacked() -> None:
@@ -246,4 +256,6 @@ def test_a_body_that_is_packed_once_more_is_unpacked() -> None:
         return True
 
     with serving(answer) as server:
-        assert PprofSource(FakeInstance(server.url), QUICK).take().heap_pb_gz == heap
+        raw = PprofSource(FakeInstance(server.url), QUICK).take().raw
+    assert raw is not None
+    assert raw.heap_pb_gz == heap

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import signal
+import socket
 import time
 import uuid
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from pytest_echoleak.agent.endpoint import AgentEndpoint, agent_environment, new_token
 from pytest_echoleak.errors import EngineError, ServiceError, SettingError
 from pytest_echoleak.services.containers.engine import (
     Engine,
@@ -23,7 +26,12 @@ from pytest_echoleak.services.containers.sweep import sweep
 from pytest_echoleak.services.instance import Endpoints, Module, Runtime
 from pytest_echoleak.services.processes.workfolder import remove_leftovers
 from pytest_echoleak.services.readiness import wait_until_ready
-from pytest_echoleak.services.settings import pprof_port, pprof_url, resolve_environment
+from pytest_echoleak.services.settings import (
+    agents_profile_rate,
+    pprof_port,
+    pprof_url,
+    resolve_environment,
+)
 from pytest_echoleak.services.specs import Startable, describe
 from pytest_echoleak.text import printable_line, with_log
 
@@ -39,6 +47,7 @@ _STOP_SECONDS = 5
 _PUBLISH_SECONDS = 10.0
 _CREATED_LATE_SECONDS = 1.0
 _SIGNAL_BASE = 128
+_AGENT_PORTS = range(40_807, 40_810)
 
 
 def start_container(
@@ -108,6 +117,8 @@ class ContainerInstance:
         self._container = f"echoleak-{uuid.uuid4().hex[:16]}"
         self._create_answered = False
         self._program = recipe.program or Program()
+        self._agent_token = new_token() if self._program.agent else None
+        self._agent_port = 0
         self._endpoints: Endpoints | None = None
         self._stopped = False
 
@@ -132,13 +143,22 @@ class ContainerInstance:
         return self._program.go_version
 
     @property
+    def note(self) -> str:
+        """What must be said of how it was built."""
+        return self._program.note
+
+    @property
     def memory_limit_bytes(self) -> int | None:
         """The container's memory limit."""
         return self._memory_limit_bytes
 
     def start(self) -> None:
         """Create the container, start it, and wait until the service is ready."""
-        arguments = creation_arguments(self._spec, self._recipe, self._engine.reach)
+        agent = None
+        if self._agent_token is not None:
+            self._agent_port = agent_port(self._spec)
+            agent = AgentPlace(self._agent_port, self._agent_token)
+        arguments = creation_arguments(self._spec, self._recipe, self._engine.reach, agent)
         with engine_errors(self._engine.host, f"create a container for {self.name}"):
             self._engine.client.containers.create(
                 self._recipe.image_id, name=self._container, **arguments
@@ -235,6 +255,7 @@ class ContainerInstance:
         wanted = [self._spec.port]
         own_port = pprof_port(self._spec)
         wanted += [own_port] if own_port is not None else []
+        wanted += [self._agent_port] if self._agent_token is not None else []
         deadline = time.monotonic() + _PUBLISH_SECONDS
         while True:
             found = self._inspect()
@@ -255,8 +276,16 @@ class ContainerInstance:
                 )
             time.sleep(0.02)
         base_url = f"http://{known[0]}"
-        url = pprof_url(self._spec, base_url, port_base_url=f"http://{known[-1]}")
-        return Endpoints(base_url, url, dict(self._spec.headers))
+        port_place = known[1] if own_port is not None else known[0]
+        url = pprof_url(self._spec, base_url, port_base_url=f"http://{port_place}")
+        return Endpoints(base_url, url, dict(self._spec.headers), self._agent_at(known[-1]))
+
+    def _agent_at(self, place: str) -> AgentEndpoint | None:
+        if self._agent_token is None:
+            return None
+        host, _, port = place.rpartition(":")
+        rate = agents_profile_rate(self._spec, self._recipe.environment.get("GODEBUG", ""))
+        return AgentEndpoint(host.strip("[]"), int(port), self._agent_token, rate)
 
     def _inspect(self) -> dict[str, Any] | None:
         """Return what the engine knows of the container, None where it was removed."""
@@ -284,7 +313,25 @@ class ContainerInstance:
                 self._engine.client.api.connect_container_to_network(self._container, network)
 
 
-def creation_arguments(spec: Startable, recipe: Recipe, reach: Reach) -> dict[str, Any]:
+@dataclass(frozen=True)
+class AgentPlace:
+    """Where in its container an agent is to listen, and for whom."""
+
+    port: int
+    token: str = field(repr=False)
+
+
+def agent_port(spec: Startable) -> int:
+    """Return a port that the service does not use itself, as far as its spec tells."""
+    if spec.network == "host":
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            return int(free.getsockname()[1])
+    return next(port for port in _AGENT_PORTS if port not in {spec.port, pprof_port(spec)})
+
+
+def creation_arguments(
+    spec: Startable, recipe: Recipe, reach: Reach, agent: AgentPlace | None = None
+) -> dict[str, Any]:
     """Return what the SDK is told to create: what is limited, published, labelled, writable."""
     from docker.types import LogConfig, Mount
 
@@ -298,7 +345,10 @@ def creation_arguments(spec: Startable, recipe: Recipe, reach: Reach) -> dict[st
         addr=f"{listen_address}:{spec.port}",
         host=machine,
         inherited_godebug=recipe.environment.get("GODEBUG", ""),
+        exact_from_start=agent is None,
     )
+    if agent is not None:
+        environment |= agent_environment(f"{listen_address}:{agent.port}", agent.token)
     arguments: dict[str, Any] = {
         "environment": environment,
         "labels": container_labels(describe(spec)),
@@ -322,7 +372,7 @@ def creation_arguments(spec: Startable, recipe: Recipe, reach: Reach) -> dict[st
     if args:
         arguments["command"] = args
     if reach.publish_address and not on_host_network:
-        ports = {spec.port, pprof_port(spec) or spec.port}
+        ports = {spec.port, pprof_port(spec) or spec.port, agent.port if agent else spec.port}
         arguments["ports"] = {f"{port}/tcp": (reach.publish_address, None) for port in ports}
     if is_local:
         arguments["extra_hosts"] = {reach.machine: "host-gateway"}

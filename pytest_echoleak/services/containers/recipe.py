@@ -29,10 +29,15 @@ _DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 @dataclass(frozen=True)
 class Program:
-    """What is known of the service's program: the user's modules in it, and Go's version."""
+    """What is known of the service's program: the user's modules in it, and Go's version.
+
+    `agent`: it was built with the agent; `note` says why not, where it was to be.
+    """
 
     modules: tuple[Module, ...] = ()
     go_version: str = ""
+    agent: bool = False
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -53,7 +58,7 @@ def prepare(engine: Engine, spec: Startable) -> Recipe:
         case GoSource():
             built = gobuild.build(spec, goos=engine.goos, goarch=engine.goarch)
             image_id = binary_image(engine, built.path, spec)
-            program = Program(built.modules, built.go_version)
+            program = Program(built.modules, built.go_version, built.agent, built.note)
         case Binary():
             path = Path(fspath(spec.path)).expanduser().resolve()
             if not path.is_file():

@@ -9,6 +9,7 @@ import socket
 import sys
 from pathlib import Path
 
+from pytest_echoleak.agent.endpoint import AgentEndpoint, agent_environment, new_token
 from pytest_echoleak.errors import ServiceError, SettingError
 from pytest_echoleak.services.binaryinfo import read_binary
 from pytest_echoleak.services.instance import Endpoints, Module, Runtime
@@ -23,7 +24,12 @@ from pytest_echoleak.services.processes.workfolder import (
     remove_leftovers,
 )
 from pytest_echoleak.services.readiness import wait_until_ready
-from pytest_echoleak.services.settings import pprof_port, pprof_url, resolve_environment
+from pytest_echoleak.services.settings import (
+    agents_profile_rate,
+    pprof_port,
+    pprof_url,
+    resolve_environment,
+)
 from pytest_echoleak.services.specs import Binary, GoSource, describe
 from pytest_echoleak.text import with_log
 
@@ -38,17 +44,25 @@ def start_process(
     binary: Path,
     modules: tuple[Module, ...],
     ready_timeout_seconds: float,
+    agent: bool = False,
+    note: str = "",
 ) -> ProcessInstance:
     """Start `binary` as a local process on a free port of 127.0.0.1; return it when it is ready.
 
     It gets this process's environment with the spec's on top, and a private working folder. What
-    killed pytests left is removed first. Raises ServiceError, SettingError.
+    killed pytests left is removed first. `agent`: it was built with the agent; `note`: what must be
+    said of how it was built. Raises ServiceError, SettingError.
     """
     if os.name != "posix":
         raise SettingError("A local process needs Linux or macOS: use runtime=docker.")
     remove_leftovers()
     instance = ProcessInstance(
-        spec, binary=binary, modules=modules, ready_timeout_seconds=ready_timeout_seconds
+        spec,
+        binary=binary,
+        modules=modules,
+        ready_timeout_seconds=ready_timeout_seconds,
+        agent=agent,
+        note=note,
     )
     try:
         instance.start()
@@ -68,8 +82,13 @@ class ProcessInstance:
         binary: Path,
         modules: tuple[Module, ...],
         ready_timeout_seconds: float,
+        agent: bool,
+        note: str,
     ) -> None:
         self._spec = spec
+        self._note = note
+        self._agent_token = new_token() if agent else None
+        self._agent_port = _ReservedPort()
         self._binary = binary.resolve()
         self._modules = modules
         self._go_version = read_binary(self._binary).go_version
@@ -99,6 +118,11 @@ class ProcessInstance:
         return self._go_version
 
     @property
+    def note(self) -> str:
+        """What must be said of how it was built."""
+        return self._note
+
+    @property
     def memory_limit_bytes(self) -> int | None:
         """None: a local process has no limit of ours."""
         return None
@@ -111,7 +135,8 @@ class ProcessInstance:
     def endpoints(self) -> Endpoints:
         """Return where it is reached now."""
         base_url = f"http://{_LOOPBACK}:{self._port.number}"
-        return Endpoints(base_url, pprof_url(self._spec, base_url), dict(self._spec.headers))
+        headers = dict(self._spec.headers)
+        return Endpoints(base_url, pprof_url(self._spec, base_url), headers, self._agent())
 
     def identity(self) -> str:
         """Return its pid and start time. Raises ServiceError where it has ended."""
@@ -153,11 +178,14 @@ class ProcessInstance:
                 self._program.stop()
         finally:
             self._port.release()
+            self._agent_port.release()
 
     def start(self) -> None:
         """Start it, and wait until it is ready. Raises ServiceError, SettingError."""
         for remaining in reversed(range(_START_TRIES)):
             self._port.reserve()
+            if self._agent_token is not None:
+                self._agent_port.reserve()
             self._begin()
             try:
                 wait_until_ready(self, self._spec, timeout_seconds=self._ready_timeout_seconds)
@@ -192,9 +220,19 @@ class ProcessInstance:
             addr=f"{_LOOPBACK}:{port}",
             host=_LOOPBACK,
             inherited_godebug=os.environ.get("GODEBUG", ""),
+            exact_from_start=self._agent_token is None,
         )
+        if self._agent_token is not None:
+            address = f"{_LOOPBACK}:{self._agent_port.number}"
+            resolved |= agent_environment(address, self._agent_token)
         own = {"TMPDIR": str(folder / "tmp"), MARK_VARIABLE: folder.name}
         return {**os.environ, **own, **resolved}, args
+
+    def _agent(self) -> AgentEndpoint | None:
+        if self._agent_token is None:
+            return None
+        rate = agents_profile_rate(self._spec, os.environ.get("GODEBUG", ""))
+        return AgentEndpoint(_LOOPBACK, self._agent_port.number, self._agent_token, rate)
 
     def _require_pprof_port(self) -> None:
         port = pprof_port(self._spec)

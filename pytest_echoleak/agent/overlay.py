@@ -1,0 +1,29 @@
+"""Laying the agent over a main package: what `go build -overlay` is told."""
+
+from __future__ import annotations
+
+import json
+from importlib.resources import files
+from pathlib import Path
+
+# The last of a package's files in any order, so that its init comes after the program's own.
+_FILE_NAME = "zz_echoleak_agent.go"
+
+
+def write_overlay(package_folder: Path, folder: Path) -> Path:
+    """Write into `folder` what adds the agent to the main package in `package_folder`.
+
+    Returns the file that `go build -overlay` takes. The same inputs give the same files, so that
+    Go's build cache knows them again.
+    """
+    source = folder / "agent.go"
+    _write(source, files(__package__).joinpath("agent.go").read_text(encoding="utf-8"))
+    overlay = folder / "overlay.json"
+    replace = {str(package_folder / _FILE_NAME): str(source)}
+    _write(overlay, json.dumps({"Replace": replace}))
+    return overlay
+
+
+def _write(path: Path, text: str) -> None:
+    if not path.is_file() or path.read_text(encoding="utf-8") != text:
+        path.write_text(text, encoding="utf-8")

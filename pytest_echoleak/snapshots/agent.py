@@ -1,0 +1,106 @@
+"""Settled snapshots from the agent in the service: one short answer each."""
+
+from __future__ import annotations
+
+import time
+from typing import NoReturn
+
+from pytest_echoleak.agent.client import AgentClient, AgentError, AgentSnapshot
+from pytest_echoleak.agent.endpoint import AgentEndpoint
+from pytest_echoleak.errors import SnapshotError
+from pytest_echoleak.pprof.frames import Stack
+from pytest_echoleak.services.instance import Instance
+from pytest_echoleak.snapshots.snapshot import Rest, Snapshot, Usage
+from pytest_echoleak.text import printable_line, with_log
+
+
+class AgentSource:
+    """Reads one service's agent, over a connection of its own per snapshot.
+
+    What the agent told last is kept, so that it tells only what changed since.
+    """
+
+    def __init__(self, instance: Instance, rest: Rest | None = None) -> None:
+        self._instance = instance
+        self._rest = rest or Rest()
+        self._identity = ""
+        self._generation = 0
+        self._heap: dict[int, Usage] = {}
+        self._stacks: dict[int, Stack] = {}
+
+    def prepare(self) -> None:
+        """Make the heap profile exact from now on. See SnapshotSource."""
+        endpoint = self._endpoint()
+        try:
+            with AgentClient(endpoint) as client:
+                client.hello()
+                if endpoint.profile_rate_bytes is not None:
+                    client.set_profile_rate(endpoint.profile_rate_bytes)
+        except AgentError as cause:
+            self._unreadable(cause)
+
+    def take(self, previous: Snapshot | None = None) -> Snapshot:
+        """Take a settled snapshot; see SnapshotSource."""
+        identity = self._instance.identity()
+        if identity != self._identity:
+            self._identity, self._generation = identity, 0
+            self._heap, self._stacks = {}, {}
+        try:
+            with AgentClient(self._endpoint()) as client:
+                told = self._ask(client, previous)
+                self._apply(client, told)
+        except AgentError as cause:
+            self._unreadable(cause)
+        return Snapshot(
+            taken_at_seconds=time.monotonic(),
+            exact=told.profile_rate_bytes == 1,
+            heap=self._heap,
+            goroutines=dict(told.goroutines),
+            stacks=self._stacks,
+            inuse_objects=told.heap_objects,
+            inuse_bytes=told.heap_bytes,
+            allocated_objects=told.mallocs,
+            goroutine_count=told.goroutine_count,
+            heap_requests=0,
+            goroutine_requests=0,
+            identity=identity,
+            at_rest=told.at_rest,
+        )
+
+    def _ask(self, client: AgentClient, previous: Snapshot | None) -> AgentSnapshot:
+        rest = self._rest
+        return client.snapshot(
+            self._generation,
+            previous.goroutine_count if previous else -1,
+            quiet_seconds=rest.quiet_seconds if previous else rest.first_quiet_seconds,
+            limit_seconds=rest.limit_seconds,
+        )
+
+    def _apply(self, client: AgentClient, told: AgentSnapshot) -> None:
+        """Take over what was told, and ask what stacks the changed sites are."""
+        first = self._generation == 0
+        heap = dict(self._heap) if told.partial else {}
+        changed = {site for site, _ in told.goroutines}
+        for site, objects, size_bytes in told.heap:
+            usage = Usage(objects, size_bytes)
+            if not first and self._heap.get(site) != usage:
+                changed.add(site)
+            heap[site] = usage
+        if not told.partial:
+            changed |= self._heap.keys() - heap.keys()
+        self._stacks.update(client.stacks(sorted(changed - self._stacks.keys())))
+        self._generation, self._heap = told.generation, heap
+
+    def _endpoint(self) -> AgentEndpoint:
+        endpoint = self._instance.endpoints().agent
+        assert endpoint is not None, "this source is for services that have an agent"
+        return endpoint
+
+    def _unreadable(self, cause: AgentError) -> NoReturn:
+        self._instance.identity()
+        text = (
+            f"{self._instance.name}: its agent cannot be read: {printable_line(str(cause))}."
+            " Nothing is known of its memory, so this is no verdict. (agent=False in its spec reads"
+            " its pprof instead.)"
+        )
+        raise SnapshotError(with_log(text, self._instance.logs())) from cause
