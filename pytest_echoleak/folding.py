@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from pytest_echoleak.allowing import Allowance
 from pytest_echoleak.ownership import Ownership
@@ -22,8 +22,11 @@ _UNKNOWN = Frame("(unknown)", "", 0)
 class Fold:
     """Stacks that grow at one place. `frame` is that place, `stack` the one that grew most.
 
+    `parts` are those stacks, each with its own growth.
     `whole_process` marks growth that no single place accounts for: `growth` is the process's.
+    `shared` are the lines that may keep blocks which small objects share: see small_blocks.py.
     `kept_requests` counts what net/http makes one of per request it reads: an http.Request.
+    `unreachable`: how many of the goroutines that came nothing can ever wake, by proof.
     """
 
     kind: Kind
@@ -35,6 +38,9 @@ class Fold:
     exceeds: str = ""
     whole_process: bool = False
     kept_requests: float = 0.0
+    unreachable: int = 0
+    parts: Mapping[Stack, Growth] = field(default_factory=dict)
+    shared: tuple[Frame, ...] = ()
 
     @staticmethod
     def of_process(growth: Growth) -> Fold:
@@ -91,7 +97,9 @@ def fold_series(
             else:
                 matched[allowance, kind][stack] = growth
     known = [
-        _fold(kind, stacks, ownership, exceeds=allowance.exceeded(kind, list(stacks.values())))
+        fold_stacks(
+            kind, stacks, ownership, exceeds=allowance.exceeded(kind, list(stacks.values()))
+        )
         for (allowance, kind), stacks in matched.items()
     ]
     used = {
@@ -100,21 +108,38 @@ def fold_series(
         if any(sum(growth.count) > 0 or sum(growth.bytes) > 0 for growth in stacks.values())
     }
     return Folds(
-        open=tuple(fold for kind in kinds for fold in _fold_kind(kind, rest[kind], ownership)),
+        open=(
+            *_fold_kind("heap", rest["heap"], ownership),
+            *_fold_kind("goroutine", rest["goroutine"], ownership, series.unreachable),
+        ),
         allowed=tuple(fold for fold in known if not fold.exceeds),
         exceeded=tuple(fold for fold in known if fold.exceeds),
         unused_allows=tuple(one.allow.function for one in allowances if one not in used),
     )
 
 
-def _fold_kind(kind: Kind, stacks: dict[Stack, Growth], ownership: Ownership) -> list[Fold]:
+def _fold_kind(
+    kind: Kind,
+    stacks: dict[Stack, Growth],
+    ownership: Ownership,
+    unreachable: Mapping[Stack, int] | None = None,
+) -> list[Fold]:
     groups: defaultdict[Frame, dict[Stack, Growth]] = defaultdict(dict)
     for stack, growth in stacks.items():
         groups[_key(kind, stack, ownership)][stack] = growth
-    return [_fold(kind, group, ownership) for group in groups.values()]
+    folds = [fold_stacks(kind, group, ownership) for group in groups.values()]
+    if not unreachable:
+        return folds
+    return [
+        replace(fold, unreachable=sum(unreachable.get(stack, 0) for stack in group))
+        for fold, group in zip(folds, groups.values(), strict=True)
+    ]
 
 
-def _fold(kind: Kind, stacks: dict[Stack, Growth], ownership: Ownership, exceeds: str = "") -> Fold:
+def fold_stacks(
+    kind: Kind, stacks: Mapping[Stack, Growth], ownership: Ownership, exceeds: str = ""
+) -> Fold:
+    """Return these stacks as one; the place is that of the one that grew most."""
     largest = max(stacks, key=lambda s: (sum(stacks[s].bytes), sum(stacks[s].count), s))
     growths = list(stacks.values())
     growth = Growth(
@@ -126,13 +151,14 @@ def _fold(kind: Kind, stacks: dict[Stack, Growth], ownership: Ownership, exceeds
     requests = [sum(stacks[stack].count) for stack in stacks if _makes_request(stack)]
     return Fold(
         kind,
-        _place(largest, ownership),
+        place_of(largest, ownership),
         largest,
         grown,
         growth,
         own,
         exceeds,
         kept_requests=max(requests, default=0.0),
+        parts=stacks,
     )
 
 
@@ -142,7 +168,7 @@ def _makes_request(stack: Stack) -> bool:
 
 def _key(kind: Kind, stack: Stack, ownership: Ownership) -> Frame:
     """Return what stacks that belong together share: a line of the user's, else a function."""
-    place = _place(stack, ownership)
+    place = place_of(stack, ownership)
     if kind == "goroutine" and stack and ownership.is_own(stack[-1]):
         return stack[-1]._replace(line=0)
     if kind == "heap" and ownership.is_own(place):
@@ -151,7 +177,7 @@ def _key(kind: Kind, stack: Stack, ownership: Ownership) -> Frame:
     return Frame(function, "", 0)
 
 
-def _place(stack: Stack, ownership: Ownership) -> Frame:
+def place_of(stack: Stack, ownership: Ownership) -> Frame:
     """Return the frame that answers for a stack.
 
     Where none is the user's own: net/http reading a request, whose parts are kept or dropped

@@ -8,30 +8,43 @@ from collections.abc import Sequence
 from pytest_echoleak.results import Finding
 from pytest_echoleak.series import Round
 
-# An extending round is so many times as long as all before it.
+# The first extending round is so many times as long as all before it.
 _EXTENSION = 2
+# Later ones are parts of the plateau: a line is told from chance by its number of points.
+_PARTS = 8
 # By then the runtime's per-P caches, too, have stopped to fill on a healthy service.
 _SETTLED = 15_000
+# So many leaking iterations at the rate `detect` are enough to tell their line from chance.
+_EVENTS = 200
 # Long enough for what runs once a second, and for so many events of the slowest growth.
 _SHORTEST_IDLE_SECONDS = 1.1
 _IDLE_EVENTS = 20
 _LONGEST_IDLE_SECONDS = 5.0
 
 
-def next_round(done: int, plateau: int, *, steady: bool) -> int:
+def next_round(done: int, plateau: int, *, steady: bool, detect: float = 0.01) -> int:
     """Return how many iterations to add to the `done` ones, 0 where it is time for a verdict.
 
-    Up to `plateau` rounds get ever longer; the last are halves of what is left, so that of a cache
-    that fills late the last one is flat. What is not clearly `steady` then goes on: for half as
-    long again, and where `plateau` is small until a service's own caches have settled.
+    Up to `plateau` they are a long round, then several: of a cache that fills late the last are
+    flat, and a leak grows in each. What is not clearly `steady` then goes on: for half as long
+    again, and where that is little until a service's own caches have settled, and a leak at the
+    rate `detect` has shown often enough.
     """
     left = plateau - done
     if left > 2 * _EXTENSION * done:
         return _EXTENSION * done
     if left > 0:
-        return math.ceil(left / 2) if left > done else left
-    again = max(plateau + plateau // 2, min(5 * plateau, _SETTLED))
-    return 0 if steady else max(min(done, again - done), 0)
+        return _part(left, max(math.ceil(left / 4), plateau // _PARTS))
+    if steady or plateau <= 0:
+        return 0
+    settled = min(5 * plateau, _SETTLED)
+    again = max(plateau + plateau // 2, settled, math.ceil(_EVENTS / detect * settled / _SETTLED))
+    return _part(again - done, max(again // (2 * _PARTS), 1))
+
+
+def _part(left: int, part: int) -> int:
+    """Return `part`, or all that is `left` where hardly more is."""
+    return max(left if left < 1.5 * part else part, 0)
 
 
 def idle_seconds(rounds: Sequence[Round], findings: Sequence[Finding]) -> float:
@@ -41,4 +54,4 @@ def idle_seconds(rounds: Sequence[Round], findings: Sequence[Finding]) -> float:
     seconds = sum(item.seconds for item in rounds)
     slowest = min(max(finding.objects + finding.goroutines, 1) for finding in findings)
     enough = max(seconds * _IDLE_EVENTS / slowest, _SHORTEST_IDLE_SECONDS)
-    return min(enough, max(item.seconds for item in rounds), _LONGEST_IDLE_SECONDS)
+    return min(enough, seconds / 3, _LONGEST_IDLE_SECONDS)

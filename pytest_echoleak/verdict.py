@@ -7,6 +7,9 @@ goroutine's entry function, and the process as a whole; how one growth is judged
 - Steady growth of heap is a *leak* once it went on for `plateau` iterations, or for as many as the
   check had time for: a cache that fills looks the same until it is full. Hundreds of goroutines,
   one by one, are no cache: they end the check at once.
+- Goroutines that came and that the collector proves unreachable end the check at once: nothing can
+  ever wake them. A handful in all may have been made once and for ever: they must be as many as
+  leaks at `detect`.
 - What is still unclear when no more iterations are to be had is *inconclusive*.
 """
 
@@ -19,6 +22,7 @@ from typing import Literal
 
 from pytest_echoleak.allowing import Allowance
 from pytest_echoleak.folding import Fold, Folds, fold_series
+from pytest_echoleak.judging import judge_places
 from pytest_echoleak.options import NO_EVENT_FACTOR
 from pytest_echoleak.ownership import Ownership
 from pytest_echoleak.results import Bounds, Evidence, Finding
@@ -27,7 +31,11 @@ from pytest_echoleak.tolerance import Tolerance
 from pytest_echoleak.trends import Trend, trend
 
 _SURE_GOROUTINES = 200
+_FEWEST_PROVEN = 3
+_MOSTLY = 0.9
+_ENOUGH_SHARE = 0.7  # of what is expected of leaks at `detect`, chance leaves as few
 _CLEAR_FACTOR = 2
+_MOST_LINES = 8
 # Entry functions of goroutines that serve whatever comes, not one request's leak.
 _SHARED_ENTRIES = frozenset({"net/http.(*conn).serve", "runtime.goexit"})
 # A healthy net/http service fills caches of its own for thousands of requests, up to 0.06 objects
@@ -41,7 +49,8 @@ class Judgement:
     """What the series measured so far say.
 
     - `steady`: findings that grew steadily; `unclear`: those that only more iterations can judge.
-    - `certain`: the steady ones need no more iterations to be called leaks.
+    - `certain`: the steady ones need no more iterations to be called leaks; `proven`: for some the
+      collector proves that they can never end.
     - `clear`: some steady one is well above `detect`; what is near it takes longer to tell.
     - `too_short`: whatever grew or not, so few iterations cannot show a leak as rare as `detect`.
     - `untouched`: nothing at all stayed, beside what was accepted: `tolerated` tells that something
@@ -52,6 +61,7 @@ class Judgement:
     steady: tuple[Finding, ...]
     unclear: tuple[Finding, ...]
     certain: bool
+    proven: bool
     clear: bool
     too_short: bool
     untouched: bool
@@ -72,20 +82,24 @@ def judge(
     """Return what `series` say, with what `tolerance` and `allowances` accept left out."""
     folds = fold_series(series, ownership, allowances)
     judged = [fold for fold in folds.open if series.exact or fold.kind == "goroutine"]
-    trends = [(fold, trend(fold.growth, series.iterations, detect)) for fold in judged]
-    growing = [one for one in trends if one[1] is not Trend.EXCLUDED]
+    growing = judge_places(judged, series.iterations, detect, ownership)
     beyond = _beyond_tolerance(growing, series, tolerance)
     exceeded = [fold for fold in folds.exceeded if sum(fold.growth.count + fold.growth.bytes) > 0]
     if not exceeded and not any(fold.kind == "heap" for fold, _ in beyond):
         totals = _judge_totals(series, folds, detect)
         growing += totals
         beyond += _beyond_tolerance(totals, series, tolerance)
-    steady = [fold for fold, found in beyond if found is Trend.STEADY] + exceeded
-    unclear = [fold for fold, found in beyond if found is Trend.UNCLEAR]
+    proven = [fold for fold, _ in beyond if _is_proven(fold, series.iterations, detect)]
+    steady = [fold for fold, found in beyond if found is Trend.STEADY or fold in proven] + exceeded
+    unclear = [fold for fold, _ in beyond if fold not in steady]
+    of_proven = _made_by(unclear, [fold for fold in steady if fold in proven])
+    steady += of_proven
+    unclear = [fold for fold in unclear if fold not in of_proven]
     return Judgement(
         steady=_findings(steady, series, ownership),
         unclear=_findings(unclear, series, ownership),
-        certain=bool(exceeded) or any(map(_sure, steady)),
+        certain=bool(exceeded) or any(_sure(fold) or fold in proven for fold in steady),
+        proven=any(fold in proven for fold in steady),
         clear=any(_is_clear(fold, series.iterations, detect) for fold in steady),
         too_short=sum(series.iterations) * detect < NO_EVENT_FACTOR,
         untouched=not any(map(_grew, folds.open)),
@@ -135,6 +149,20 @@ def _grew(fold: Fold) -> bool:
 def _is_clear(fold: Fold, iterations: Sequence[int], detect: float) -> bool:
     count = sum(fold.growth.count)
     return count <= 0 or count >= _CLEAR_FACTOR * detect * sum(iterations)
+
+
+def _made_by(heap: Sequence[Fold], goroutines: Sequence[Fold]) -> list[Fold]:
+    """Return the growth of heap that these goroutines themselves allocated: theirs without doubt."""
+    entries = {fold.stack[-1].function for fold in goroutines} - _SHARED_ENTRIES
+    return [
+        fold
+        for fold in heap
+        if fold.kind == "heap" and fold.stack and fold.stack[-1].function in entries
+    ]
+
+
+def _is_proven(fold: Fold, iterations: Sequence[int], detect: float) -> bool:
+    return fold.unreachable >= max(_FEWEST_PROVEN, _ENOUGH_SHARE * detect * sum(iterations))
 
 
 def _sure(fold: Fold) -> bool:
@@ -258,6 +286,8 @@ def _finding(fold: Fold, series: Series, ownership: Ownership) -> Finding:
     count, size_bytes = sum(fold.growth.count), sum(fold.growth.bytes)
     exact = series.exact or not heap
     evidence: Evidence = "exact" if exact else "sampled"
+    if fold.unreachable >= max(count * _MOSTLY, 1):
+        evidence = "unreachable"
     return Finding(
         kind=fold.kind,
         location=ownership.location(fold.frame),
@@ -270,5 +300,17 @@ def _finding(fold: Fold, series: Series, ownership: Ownership) -> Finding:
         bytes=round(size_bytes) if heap else 0,
         goroutines=0 if heap else round(count),
         evidence=evidence,
-        note=fold.note(exact=series.exact, iterations=iterations),
+        note=_shared_note(fold, ownership) or fold.note(exact=series.exact, iterations=iterations),
+    )
+
+
+def _shared_note(fold: Fold, ownership: Ownership) -> str:
+    if not fold.shared:
+        return ""
+    lines = [ownership.location(frame) for frame in fold.shared]
+    named = ", ".join(f"{one.file}:{one.line} {one.function}" for one in lines[:_MOST_LINES])
+    more = f", and {len(lines) - _MOST_LINES} more" if len(lines) > _MOST_LINES else ""
+    return (
+        "shared small blocks: objects under 16 B without pointers share blocks, and Go charges a"
+        f" block to the line that opened it; what keeps them is at one or more of: {named}{more}"
     )

@@ -78,12 +78,12 @@ def split_blocks(source: random.Random) -> list[Place]:
     ]
 
 
-def leak_and_queue(rate: float) -> Model:
+def leak_and_queue(rate: float, *longest: int) -> Model:
     """Return a leak at a line whose objects also wait for a batch that the clock flushes."""
 
     def model(source: random.Random) -> list[Place]:
         leak = at_random(source, rate)
-        most = source.choice((10, 40, 160))
+        most = source.choice(longest)
         queue = scattered(lambda: source.randrange(most))
         return [*background(source), Place(line(1), both(leak, queue))]
 
@@ -158,8 +158,8 @@ LEAKS: dict[str, Model] = {
     "beside filling caches, one in 100": leak_and_caches,
     "beside an LRU, one in 10": leak_and_lru,
     "below a shrinking cache, each": masked,
-    "in a queue's line, one in 100": leak_and_queue(DETECT),
-    "in a queue's line, each": leak_and_queue(1.0),
+    "in a short queue's line, one in 100": leak_and_queue(DETECT, 5, 10, 20),
+    "in a queue's line, each": leak_and_queue(1.0, 40, 160, 640),
 }
 
 

@@ -1,0 +1,134 @@
+"""What is judged: each place, the stacks below it, and what only shows where several are added up.
+
+- A *place* is a fold of stacks (folding.py).
+- Where a place as a whole does not grow, its *stacks* are judged one by one: what start-up put
+  there may go while requests leak. If as much came as went in every round, a cache replaced
+  entries.
+- *Lines of one function* are judged together where none of them alone grows enough: a leak in one
+  of a hundred calls may take another branch each time.
+- *Shared small blocks* are judged together (small_blocks.py).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+
+from pytest_echoleak.folding import Fold, fold_stacks, place_of
+from pytest_echoleak.ownership import Ownership
+from pytest_echoleak.pprof.frames import Frame, Stack
+from pytest_echoleak.series import Growth
+from pytest_echoleak.small_blocks import candidates, may_share
+from pytest_echoleak.trends import Trend, trend
+
+_UNBALANCED_SHARE = 0.05
+_UNBALANCED_OBJECTS = 2
+SHARED = Frame("(shared small blocks)", "", 0)
+
+
+def judge_places(
+    folds: Sequence[Fold], iterations: Sequence[int], detect: float, ownership: Ownership
+) -> list[tuple[Fold, Trend]]:
+    """Return the folds of `folds` that grow, and what their growth does: none is excluded."""
+    return _Judging(folds, iterations, detect, ownership).growing()
+
+
+class _Judging:
+    def __init__(
+        self,
+        folds: Sequence[Fold],
+        iterations: Sequence[int],
+        detect: float,
+        ownership: Ownership,
+    ) -> None:
+        self._folds = folds
+        self._iterations = iterations
+        self._detect = detect
+        self._ownership = ownership
+
+    def growing(self) -> list[tuple[Fold, Trend]]:
+        shared = self._shared()
+        if not shared:
+            return self._separately(self._folds)
+        blocks = fold_stacks("heap", shared, self._ownership)
+        rest = self._separately(self._without(shared))
+        lines = tuple(
+            dict.fromkeys(place_of(stack, self._ownership) for stack in candidates(shared))
+        )
+        keepers = [fold for fold, _ in rest if fold.frame in lines]
+        if len(keepers) == 1:  # what else grows there tells who keeps them
+            whole = fold_stacks("heap", {**keepers[0].parts, **shared}, self._ownership)
+            whole = replace(whole, frame=keepers[0].frame, stack=keepers[0].stack)
+            return [(whole if fold is keepers[0] else fold, found) for fold, found in rest]
+        return [*rest, (replace(blocks, frame=SHARED, shared=lines), self._trend(blocks.growth))]
+
+    def _trend(self, growth: Growth) -> Trend:
+        return trend(growth, self._iterations, self._detect, len(self._folds))
+
+    def _shared(self) -> dict[Stack, Growth]:
+        """Return the stacks that may share blocks, where more than one line of them grows."""
+        stacks = {
+            stack: growth
+            for fold in self._folds
+            if fold.kind == "heap"
+            for stack, growth in fold.parts.items()
+            if may_share(growth, self._iterations)
+        }
+        if not stacks:
+            return {}
+        lines = {place_of(stack, self._ownership) for stack in candidates(stacks)}
+        growth = fold_stacks("heap", stacks, self._ownership).growth
+        return stacks if len(lines) > 1 and self._trend(growth) is not Trend.EXCLUDED else {}
+
+    def _without(self, shared: dict[Stack, Growth]) -> list[Fold]:
+        left = []
+        for fold in self._folds:
+            parts = {stack: one for stack, one in fold.parts.items() if stack not in shared}
+            if fold.kind != "heap" or len(parts) == len(fold.parts):
+                left.append(fold)
+            elif parts:
+                left.append(fold_stacks(fold.kind, parts, self._ownership))
+        return left
+
+    def _separately(self, folds: Sequence[Fold]) -> list[tuple[Fold, Trend]]:
+        growing = []
+        functions: defaultdict[str, list[Fold]] = defaultdict(list)
+        for fold in folds:
+            found = self._trend(fold.growth)
+            if found is not Trend.EXCLUDED:
+                growing.append((fold, found))
+            elif rising := self._rising(fold):
+                growing.append((rising, self._trend(rising.growth)))
+            elif fold.own and fold.kind == "heap":
+                functions[fold.frame.function].append(fold)
+        known = {fold.frame.function for fold, _ in growing}
+        for function, lines in functions.items():
+            if len(lines) > 1 and function not in known:
+                growing += self._together(lines)
+        return [one for one in growing if one[1] is not Trend.EXCLUDED]
+
+    def _rising(self, fold: Fold) -> Fold | None:
+        """Return the stacks of a still fold that grow behind others that shrink."""
+        if len(fold.parts) < 2 or _balanced(fold):
+            return None
+        rising = {
+            stack: growth
+            for stack, growth in fold.parts.items()
+            if self._trend(growth) is not Trend.EXCLUDED
+        }
+        return fold_stacks(fold.kind, rising, self._ownership) if rising else None
+
+    def _together(self, lines: Sequence[Fold]) -> list[tuple[Fold, Trend]]:
+        parts = {stack: growth for fold in lines for stack, growth in fold.parts.items()}
+        whole = fold_stacks("heap", parts, self._ownership)
+        return [(whole, self._trend(whole.growth))]
+
+
+def _balanced(fold: Fold) -> bool:
+    """Tell whether as much came as went, in every round."""
+    for place, count in enumerate(fold.growth.count):
+        came = sum(max(one.count[place], 0) for one in fold.parts.values())
+        if abs(count) > _UNBALANCED_OBJECTS + _UNBALANCED_SHARE * came:
+            return False
+    return True

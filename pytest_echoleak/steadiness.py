@@ -1,0 +1,133 @@
+"""Steady growth: is it a rising line, or could what merely moves up and down look so by chance?
+
+What a place holds after each round, drawn over the iterations, is a line for a leak; its slope is
+the leak's rate. A queue, a window, goroutines in flight hold now more and now less. By chance their
+last levels may rise, too. So the levels' scatter about the best line is held against its slope
+(Student's t for the slope of a regression), and the growth is steady only if a place without any
+trend would give such a line in fewer than one of ten million checks, divided by the number of
+places that moved: a service has thousands, and each is a chance to err.
+
+- What slows down is no line: of the last three rounds each must grow, at half the rate before it or
+  more. What fills is bent, and bends make for scatter.
+- A service may start to leak late, or a cache may fill at the same place first: the line need not
+  begin with the check, but it must hold for the last half of the iterations and three rounds.
+- The same whole number of objects in every iteration is a leak of that number, without statistics.
+- Slices, maps and buffers grow in steps, each as long as all before it: there the rounds are put
+  together into ever longer ones, and what they hold must never have been less than before.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import accumulate
+
+STEADY_ROUNDS = 3
+_CHANCE = 1e-7
+_SHORTEST_SHARE = 0.5  # of the iterations, over which the line must hold
+_KEPT_RATE = 0.5
+# What doubles may have done so just before a round, or just after.
+_KEPT_RATE_OF_STEPS = 0.4
+_ENOUGH_SHARE = 0.7  # of 100 events that are expected, chance leaves as few as 70
+_SCATTER_OBJECTS = 0.5  # nothing is counted more finely
+_FEWEST_FOR_WHOLE = 10  # iterations in a round, for a whole number in each to mean something
+_FALL_SHARE = 0.02
+_ALL_BEFORE = 0.9
+_REST = 0.45
+
+
+def rises(
+    values: Sequence[float], iterations: Sequence[int], detect: float, places: int = 1
+) -> bool:
+    """Tell whether growth by `values` per round is steady, at `detect` or above it.
+
+    `places`: among how many places that moved this one was looked for.
+    """
+    total = sum(iterations)
+    for start in range(len(values) - STEADY_ROUNDS + 1):
+        part, runs = values[start:], iterations[start:]
+        length = sum(runs)
+        if length < _SHORTEST_SHARE * total:
+            return False
+        if sum(part) < _ENOUGH_SHARE * detect * length or not _goes_on(part, runs, _KEPT_RATE):
+            continue
+        if _whole(part, runs) or chance(part, runs) <= _CHANCE / max(places, 1):
+            return True
+    return False
+
+
+def climbs(values: Sequence[float], iterations: Sequence[int]) -> bool:
+    """Tell whether growth in ever longer steps, of bytes, is steady."""
+    highest = low = level = 0.0
+    for value in values:
+        level += value
+        highest = max(highest, level)
+        low = max(low, highest - level)
+    if low > _FALL_SHARE * highest:
+        return False
+    return _goes_on(*_in_longer_rounds(values, iterations), _KEPT_RATE_OF_STEPS)
+
+
+def chance(values: Sequence[float], iterations: Sequence[int]) -> float:
+    """Return how likely levels without a trend lie so close to so steep a line: a bound of it."""
+    levels = list(accumulate(values, initial=0.0))
+    places = list(accumulate(iterations, initial=0))
+    count = len(levels)
+    mean_place, mean_level = sum(places) / count, sum(levels) / count
+    spread = sum((place - mean_place) ** 2 for place in places)
+    pairs = list(zip(places, levels, strict=True))
+    slope = sum((x - mean_place) * (y - mean_level) for x, y in pairs) / spread
+    if slope <= 0:
+        return 1.0
+    scatter = sum((y - mean_level - slope * (x - mean_place)) ** 2 for x, y in pairs)
+    freedom = count - 2
+    deviation = max(math.sqrt(scatter / freedom), _SCATTER_OBJECTS)
+    return _student(slope * math.sqrt(spread) / deviation, freedom)
+
+
+def _student(t: float, freedom: int) -> float:
+    """Return a bound of P(T > t) for Student's t: its tail's power law."""
+    half = (freedom + 1) / 2
+    log = math.lgamma(half) - math.lgamma(freedom / 2) - math.log(freedom * math.pi) / 2
+    log += half * math.log(freedom) - math.log(freedom) - freedom * math.log(t)
+    return min(1.0, math.exp(log))
+
+
+def _whole(values: Sequence[float], iterations: Sequence[int]) -> bool:
+    each = round(values[0] / iterations[0])
+    return each > 0 and all(
+        value == each * n and n >= _FEWEST_FOR_WHOLE
+        for value, n in zip(values, iterations, strict=True)
+    )
+
+
+def _goes_on(values: Sequence[float], iterations: Sequence[int], share: float) -> bool:
+    """Tell whether each of the last rounds grew, and not much more slowly than those before it."""
+    if len(values) < STEADY_ROUNDS:
+        return False
+    for place in range(len(values) - STEADY_ROUNDS, len(values)):
+        before, runs = sum(values[:place]), sum(iterations[:place])
+        expected = before / runs * iterations[place] if runs else 0.0
+        if values[place] <= 0 or values[place] < share * expected:
+            return False
+    return True
+
+
+def _in_longer_rounds(
+    values: Sequence[float], iterations: Sequence[int]
+) -> tuple[list[float], list[int]]:
+    """Return rounds put together so that each is about as long as all before it."""
+    first = sum(1 for n in iterations if n <= iterations[0] + 1)
+    grown, runs = [sum(values[:first])], [sum(iterations[:first])]
+    open_value, open_runs = 0.0, 0
+    for value, n in zip(values[first:], iterations[first:], strict=True):
+        open_value, open_runs = open_value + value, open_runs + n
+        if open_runs >= _ALL_BEFORE * sum(runs):
+            grown.append(open_value)
+            runs.append(open_runs)
+            open_value, open_runs = 0.0, 0
+    if open_runs >= _REST * sum(runs):
+        return [*grown, open_value], [*runs, open_runs]
+    grown[-1] += open_value
+    runs[-1] += open_runs
+    return grown, runs
