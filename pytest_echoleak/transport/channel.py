@@ -40,7 +40,7 @@ class Channel:
         self._timeout_seconds = timeout_seconds
         self._data = data
         self._socket: socket.socket | None = None
-        self._news: Callable[[int], object] | None = None
+        self._news: Callable[[float], object] | None = None
         self._pending: Callable[[], int] | None = None
         self._tls: ssl.SSLContext | None = None
         self._unsent = memoryview(b"")
@@ -87,6 +87,13 @@ class Channel:
         if answer.done and (self._unsent or not answer.keep_alive):
             self.close()
         return answer.done
+
+    def wait(self, seconds: float) -> None:
+        """Wait for news of this channel, `seconds` at most. Asks for less than a selector does."""
+        if self._news is None or self._unsent:
+            self._selector.select(seconds)
+        else:
+            self._news(1000 * seconds)
 
     def late(self) -> TransportError:
         """Close the connection, and return the error of an answer that has missed its deadline."""
@@ -177,7 +184,7 @@ class Channel:
         return TransportError(f"connection lost: {cause}", reason="reset", sent=True)
 
 
-def _asking_for_news(sock: socket.socket) -> Callable[[int], object] | None:
+def _asking_for_news(sock: socket.socket) -> Callable[[float], object] | None:
     """Return what tells cheaply whether there is something to read; None where nothing does."""
     if isinstance(sock, ssl.SSLSocket) or not hasattr(select, "poll"):
         return None

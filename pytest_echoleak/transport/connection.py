@@ -29,7 +29,7 @@ class Connection:
 
         `head` tells that the answer to this request has no body whatever its headers say.
         """
-        selector, channel = self._opened = self._opened or self._open()
+        _, channel = self._opened = self._opened or self._open()
         try:
             channel.begin(request, head=head)
             done = False
@@ -37,7 +37,7 @@ class Connection:
                 left = channel.deadline - time.monotonic()
                 if left <= 0:
                     raise channel.late()
-                selector.select(left)
+                channel.wait(left)
                 done = channel.advance()
         except BaseException:
             self.close()

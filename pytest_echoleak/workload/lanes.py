@@ -44,7 +44,11 @@ class RequestDriver:
         """Run `count` iterations, numbered from `first` on. Raises WorkloadError."""
         self._lanes = self._lanes or self._make_lanes()
         try:
-            self._run(iter(range(first, first + count)))
+            numbers = iter(range(first, first + count))
+            if len(self._lanes) == 1:
+                _run_alone(self._lanes[0], numbers)
+            else:
+                self._run(numbers)
         except BaseException:
             self.rest()
             raise
@@ -78,6 +82,13 @@ class RequestDriver:
             _Lane(steps, origin, self._selector, self._timeout_seconds)
             for _ in range(self._concurrency)
         ]
+
+
+def _run_alone(lane: _Lane, numbers: Iterator[int]) -> None:
+    busy = lane.start(numbers)
+    while busy:
+        lane.wait()
+        busy = not lane.advance(numbers)
 
 
 class _Step:
@@ -142,6 +153,11 @@ class _Lane:
             return not self.start(numbers)
         self._send()
         return False
+
+    def wait(self) -> None:
+        """Wait for news. Raises IterationError where the request in flight is overdue."""
+        now = time.monotonic()
+        self._channel.wait(self.deadline(now) - now)
 
     def deadline(self, now: float) -> float:
         """Return when the request in flight is due. Raises IterationError where that is past."""

@@ -1,37 +1,21 @@
-"""The drivers, against real servers of the test's own."""
+"""Declarative requests, driven against real servers of the test's own."""
 
 from __future__ import annotations
 
-import asyncio
-import gc
 import re
 import socket
-import threading
-import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from pytest_echoleak.errors import WorkloadError
+from pytest_echoleak.transport import Response
+from pytest_echoleak.workload import driver as driver_module
 from pytest_echoleak.workload.driver import driving
 from pytest_echoleak.workload.request import Request
 from pytest_echoleak.workload.workload import to_workload
 from tests.misbehaving_server import Answer, Server, answering, ok, serving
-
-
-@pytest.fixture(autouse=True)
-def nothing_is_left() -> Iterator[None]:
-    """No thread; an unclosed socket is a ResourceWarning, which pytest makes an error."""
-    before = set(threading.enumerate())
-    yield
-    assert set(threading.enumerate()) <= before
-    gc.collect()
-
-
-def run(workload: Any, server: Server, count: int, *, first: int = 1, concurrency: int = 1) -> None:
-    with driving(to_workload(workload), lambda: server.url, concurrency) as driver:
-        driver.run(first, count)
+from tests.workload.driven import Meeting, run
 
 
 def numbers(server: Server) -> list[int]:
@@ -39,27 +23,9 @@ def numbers(server: Server) -> list[int]:
     return sorted(int(match[1]) for match in found if match)
 
 
-class Meeting:
-    """Answers only when so many requests are in flight at once, and counts the most there were."""
-
-    def __init__(self, parties: int) -> None:
-        self._barrier = threading.Barrier(parties)
-        self._lock = threading.Lock()
-        self._now = 0
-        self.most = 0
-
-    def enter(self) -> None:
-        with self._lock:
-            self._now += 1
-            self.most = max(self.most, self._now)
-        self._barrier.wait(20)
-        with self._lock:
-            self._now -= 1
-
-    def answer(self, peer: socket.socket, _request: bytes) -> bool:
-        self.enter()
-        peer.sendall(ok())
-        return True
+def every(server: Server, concurrency: int) -> tuple[Any, Any, int]:
+    """Return the arguments of a driver that sends each number."""
+    return to_workload("GET /{i}"), lambda: server.url, concurrency
 
 
 class TestRequests:
@@ -108,6 +74,74 @@ class TestRequests:
             assert (len(old.requests), len(new.requests)) == (2, 2)
             assert f"127.0.0.1:{new.port}".encode() in new.requests[0]
 
+    def test_at_rest_none_of_several_connections_is_open(self) -> None:
+        with (
+            serving(answering(ok())) as server,
+            driving(to_workload("GET /"), lambda: server.url, 4) as driver,
+        ):
+            for _ in range(3):
+                driver.run(1, 20)
+                driver.rest()
+            assert server.connections == 12
+
+    def test_fewer_iterations_than_connections(self) -> None:
+        with serving(answering(ok())) as server:
+            run("GET /{i}", server, 3, concurrency=8)
+            assert numbers(server) == [1, 2, 3]
+            assert server.connections == 3
+
+    def test_sequences_of_several_at_once_keep_their_order(self) -> None:
+        by_peer: dict[int, list[bytes]] = {}
+
+        def answer(peer: socket.socket, request: bytes) -> bool:
+            by_peer.setdefault(peer.fileno(), []).append(request.split(b" ")[1])
+            peer.sendall(ok())
+            return True
+
+        with serving(answer) as server:
+            run(["GET /a/{i}", "GET /b/{i}", "GET /c/{i}"], server, 40, concurrency=4)
+            assert server.connections == 4
+        for paths in by_peer.values():
+            starts = paths[::3]
+            expected = [p.replace(b"/a/", b"/%c/" % c) for p in starts for c in b"abc"]
+            assert paths == expected
+        assert sum(map(len, by_peer.values())) == 120
+
+    def test_connections_that_the_service_closes_are_opened_anew(self) -> None:
+        closing = ok(extra=b"Connection: close\r\n")
+        with serving(answering(closing, keep=False)) as server:
+            run("GET /{i}", server, 40, concurrency=4)
+            assert numbers(server) == list(range(1, 41))
+            assert server.connections == 40
+
+    def test_one_that_idles_while_others_work_may_be_closed(self) -> None:
+        """Its end is news that nobody asked for, and must not keep the others from working."""
+
+        def answer(peer: socket.socket, request: bytes) -> bool:
+            peer.sendall(ok())
+            if b"/1 " in request:
+                return False
+            server.closed.wait(10)
+            return True
+
+        with serving(answer) as server, driving(*every(server, 2)) as driver:
+            driver.run(1, 2)
+            assert server.closed.wait(10)
+            driver.run(3, 10)
+            assert numbers(server) == list(range(1, 13))
+
+    def test_a_function_sees_all_of_a_long_body_and_its_headers(self) -> None:
+        body = bytes(range(256)) * 4_000
+        seen: list[tuple[bytes, str]] = []
+
+        def expect(response: Response) -> bool:
+            seen.append((response.body, response.header("x-a")))
+            return True
+
+        with serving(answering(ok(body, b"X-A: b\r\n"))) as server:
+            run(Request("GET", "/", expect=expect), server, 6, concurrency=2)
+        assert seen == [(body, "b")] * 6
+
     def test_a_head_request_needs_no_body(self) -> None:
         with serving(answering(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n")) as server:
             run("HEAD /", server, 3)
@@ -148,6 +182,45 @@ class TestFailures:
                 run("GET /{i}", server, 100)
             assert numbers(server).count(5) == 1
 
+    @pytest.mark.parametrize("concurrency", [1, 4])
+    def test_one_answer_that_never_comes(
+        self, concurrency: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The others go on meanwhile, and their work delays nothing."""
+        monkeypatch.setattr(driver_module, "REQUEST_TIMEOUT_SECONDS", 0.5)
+
+        def answer(peer: socket.socket, request: bytes) -> bool:
+            if b"/7 " in request:
+                return not peer.recv(1)
+            peer.sendall(ok())
+            return True
+
+        text = r"^iteration 7: GET /7 failed: no whole answer within 0.5 s$"
+        with serving(answer) as server:
+            with pytest.raises(WorkloadError, match=text):
+                run("GET /{i}", server, 1_000_000, concurrency=concurrency)
+            assert numbers(server).count(7) == 1
+            assert (len(server.requests) > 20) is (concurrency > 1)
+
+    @pytest.mark.parametrize("concurrency", [1, 4])
+    def test_after_an_interrupt_nothing_of_it_is_left(self, concurrency: int) -> None:
+        def interrupt(response: Response) -> bool:
+            if len(server.requests) > 30:
+                raise KeyboardInterrupt
+            return response.status == 200
+
+        workload = to_workload(Request("GET", "/{i}", expect=interrupt))
+        with serving(answering(ok())) as server:
+            with driving(workload, lambda: server.url, concurrency) as driver:
+                with pytest.raises(KeyboardInterrupt):
+                    driver.run(1, 1_000)
+                before = len(server.requests)
+                assert before < 40
+                with pytest.raises(KeyboardInterrupt):
+                    driver.run(1_001, 1_000)
+            sent = numbers(server)
+            assert len(set(sent)) == len(sent), "nothing is sent again"
+
     def test_a_service_that_is_gone(self) -> None:
         with serving(answering(ok())) as server:
             pass
@@ -170,141 +243,3 @@ class TestFailures:
                 run(request, server, 5)
             assert len(server.requests) == 1
         assert isinstance(caught.value.__cause__, ValueError)
-
-
-NOWHERE = Server("http://127.0.0.1:1")
-
-
-class TestCallables:
-    @pytest.mark.parametrize("concurrency", [1, 6])
-    def test_each_number_exactly_once(self, concurrency: int) -> None:
-        seen: list[int] = []
-        run(seen.append, NOWHERE, 200, first=5, concurrency=concurrency)
-        assert sorted(seen) == list(range(5, 205))
-
-    def test_one_at_a_time_runs_in_the_tests_own_thread(self) -> None:
-        threads: list[threading.Thread] = []
-        run(lambda: threads.append(threading.current_thread()), NOWHERE, 3)
-        assert set(threads) == {threading.current_thread()}
-
-    def test_as_many_as_asked_for_are_in_flight(self) -> None:
-        meeting = Meeting(5)
-        run(meeting.enter, NOWHERE, 20, concurrency=5)
-        assert meeting.most == 5
-
-    @pytest.mark.parametrize("concurrency", [1, 4])
-    def test_what_it_raises_is_the_cause(self, concurrency: int) -> None:
-        seen: list[int] = []
-
-        def fail(number: int) -> None:
-            seen.append(number)
-            if number == 7:
-                raise ValueError("no \x1b[2J seat")
-
-        with pytest.raises(
-            WorkloadError, match=r"iteration 7: .*fail\(\) raised ValueError: no"
-        ) as e:
-            run(fail, NOWHERE, 100_000, concurrency=concurrency)
-        assert isinstance(e.value.__cause__, ValueError)
-        assert "\x1b" not in str(e.value)
-        assert len(seen) < 100_000
-
-    def test_a_plain_function_that_returns_a_coroutine_is_refused(self) -> None:
-        async def later() -> None: ...
-
-        with pytest.raises(WorkloadError, match="write it as `async def`"):
-            run(lambda: later(), NOWHERE, 1)
-
-
-class TestAsyncCallables:
-    def test_each_number_once_and_so_many_in_flight(self) -> None:
-        seen: list[int] = []
-        now = most = 0
-
-        async def work(number: int) -> None:
-            nonlocal now, most
-            now += 1
-            most = max(most, now)
-            await asyncio.sleep(0)
-            seen.append(number)
-            now -= 1
-
-        run(work, NOWHERE, 100, concurrency=7)
-        assert sorted(seen) == list(range(1, 101))
-        assert most == 7
-
-    def test_while_a_loop_runs_in_the_tests_thread(self) -> None:
-        seen: list[int] = []
-
-        async def work(number: int) -> None:
-            await asyncio.sleep(0)
-            seen.append(number)
-
-        async def test() -> None:
-            run(work, NOWHERE, 10)
-
-        asyncio.run(test())
-        assert seen == list(range(1, 11))
-
-    def test_one_loop_for_the_whole_check(self) -> None:
-        """A client session that the test keeps belongs to one loop."""
-        loops = set()
-
-        async def work() -> None:
-            loops.add(asyncio.get_running_loop())
-
-        with driving(to_workload(work), lambda: "", 3) as driver:
-            for first in (1, 11, 21):
-                driver.run(first, 10)
-                driver.rest()
-        assert len(loops) == 1
-
-    def test_the_first_failure_ends_it(self) -> None:
-        seen: list[int] = []
-
-        async def work(number: int) -> None:
-            await asyncio.sleep(0)
-            seen.append(number)
-            if number == 20:
-                raise ValueError("no seat")
-
-        with pytest.raises(WorkloadError, match=r"iteration 20: .*work\(\) raised ValueError: no"):
-            run(work, NOWHERE, 100_000, concurrency=4)
-        assert len(seen) < 200
-
-    def test_tasks_that_it_left_behind_are_cancelled(self) -> None:
-        ended = threading.Event()
-
-        async def background() -> None:
-            try:
-                await asyncio.sleep(3600)
-            finally:
-                ended.set()
-
-        tasks = []
-
-        async def work() -> None:
-            tasks.append(asyncio.ensure_future(background()))
-            await asyncio.sleep(0)
-
-        run(work, NOWHERE, 1)
-        assert ended.is_set()
-
-
-def test_an_interrupt_ends_the_driving_threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    import pytest_echoleak.workload.calls as module
-
-    def interrupted(*_: object, **__: object) -> None:
-        monkeypatch.undo()
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(module, "wait", interrupted)
-    seen: list[int] = []
-
-    def work(number: int) -> None:
-        time.sleep(0.001)
-        seen.append(number)
-
-    with pytest.raises(KeyboardInterrupt):
-        run(work, NOWHERE, 1_000_000, concurrency=3)
-    assert len(seen) < 1_000_000

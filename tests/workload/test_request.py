@@ -9,8 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_echoleak.errors import SettingError
-from pytest_echoleak.transport import Response
-from pytest_echoleak.workload.request import Expectation, Request, parse_request, prepare, refusal
+from pytest_echoleak.transport import Response, message
+from pytest_echoleak.workload.request import (
+    Expectation,
+    Prepared,
+    Request,
+    parse_request,
+    prepare,
+    refusal,
+)
 
 
 def sent(request: Request, number: int = 7) -> str:
@@ -41,6 +48,23 @@ class TestNumber:
     def test_replacing_is_all_that_happens(self, text: str, number: int) -> None:
         body = prepare(Request("POST", "/", data=text)).render(b"h", number)
         assert body.partition(b"\r\n\r\n")[2].decode() == text.replace("{i}", str(number))
+
+    @settings(deadline=None)
+    @given(
+        st.lists(st.integers(0, 10**12), max_size=5),
+        st.text(alphabet="{}i", max_size=12),
+        st.text(alphabet="{}i", max_size=12),
+    )
+    def test_each_of_many_numbers_makes_the_message_it_would_make_alone(
+        self, numbers: list[int], path: str, body: str
+    ) -> None:
+        request = Request("POST", "/" + path, data=body, headers={"X": path})
+        prepared = Prepared(prepare(request), b"h")
+        for number in numbers:
+            target, text = (part.replace("{i}", str(number)) for part in (path, body))
+            headers = {**prepare(request).headers, "X": target}
+            alone = message("POST", "/" + target, b"h", headers, text.encode())
+            assert prepared.numbered(number) == alone
 
     def test_other_braces_beside_it_are_not_touched_either(self) -> None:
         request = Request("GET", "/{i}/{id}/{0}?a=%7Bi%7D&b={{i}}", headers={"X": "{i}{id}{}"})
@@ -98,12 +122,18 @@ class TestRefusals:
         [
             Request("GET", "/", headers={"A": "b\r\nX: y"}),
             Request("GET", "/", headers={"A\n": "b"}),
+            Request("GET", "/", headers={"X-{i}": "b"}),
             Request("POST", "/", json=object()),
         ],
     )
     def test_what_cannot_be_sent(self, request_: Request) -> None:
         with pytest.raises(SettingError, match="cannot be"):
             prepare(request_)
+
+    @pytest.mark.parametrize("expect", ["200", [], ["200"], [200, None]])
+    def test_an_expectation_that_nothing_can_meet(self, expect: Any) -> None:
+        with pytest.raises(SettingError, match="is no status, no list of them, and no function"):
+            prepare(Request("GET", "/", expect=expect))
 
     def test_a_line_break_in_a_path_smuggles_nothing(self) -> None:
         head = sent(Request("GET", "/a\r\nX: y"))
