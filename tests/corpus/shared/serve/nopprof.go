@@ -1,0 +1,7 @@
+//go:build nopprof
+
+package serve
+
+import "net/http"
+
+func mountPprof(*http.ServeMux) {}
