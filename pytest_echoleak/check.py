@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from pytest_echoleak.expiry import expiring, gone
 from pytest_echoleak.measurement import Clock, Measurement
 from pytest_echoleak.options import NO_EVENT_FACTOR, Options
 from pytest_echoleak.ownership import Ownership
+from pytest_echoleak.pprof.frames import Stack
 from pytest_echoleak.results import Bounds, Finding, LeakReport, Progress, VerdictName
 from pytest_echoleak.schedule import idle_seconds, next_round
 from pytest_echoleak.series import Round, allocated_by_load, make_series
@@ -88,6 +89,7 @@ class _Check:
         self._measurement = measurement
         self._clock = clock
         self._idle: Round | None = None
+        self._unreachable: Mapping[Stack, int] = {}
 
     def run(self) -> _Outcome:
         """Measure until there is a verdict."""
@@ -145,10 +147,18 @@ class _Check:
         options = self._options
         share, more = divmod(options.measured_iterations, options.rounds)
         for number in range(options.rounds):
-            self._measurement.round(share + (number < more))
+            self._round(share + (number < more))
             enough = number + 1 >= STEADY_ROUNDS and self._kept_too_much()
-            if enough or self._clock.over:
+            proven = self._unreachable and self._judge_series().proven
+            if enough or self._clock.over or proven:
                 return
+
+    def _round(self, iterations: int) -> None:
+        """Measure one round; where goroutines came in it, ask whether they can ever end."""
+        self._measurement.round(iterations)
+        rounds = self._measurement.rounds
+        if rounds and any(held.count > 0 for held in rounds[-1].changes("goroutine").values()):
+            self._unreachable = self._service.source.unreachable_goroutines() or {}
 
     def _until_verdict(self) -> _Outcome:
         """Go on, in rounds ever longer, while only that can decide."""
@@ -162,7 +172,7 @@ class _Check:
                 assert verdict is not None, "an exhausted check has a verdict"
                 return _Outcome(verdict, judgement, self._reason(verdict, judgement))
             try:
-                self._measurement.round(wanted)
+                self._round(wanted)
             except ServiceError as error:
                 return self._leak_until(error)
 
@@ -194,7 +204,7 @@ class _Check:
     def _judge_rounds(self, rounds: Sequence[Round]) -> Judgement:
         options = self._options
         return judge(
-            make_series(rounds, self._idle),
+            make_series(rounds, self._idle, self._unreachable),
             self._ownership(),
             detect=options.detect,
             tolerance=options.tolerance,

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal, TypeAlias
 
 from pytest_echoleak.ownership import is_runtime_cache, made_by_measuring, without_runtime
 from pytest_echoleak.pprof.frames import Stack
 from pytest_echoleak.snapshots.snapshot import Snapshot, Usage
+
+# An agent tells 32 frames of a goroutine, the innermost being the runtime's.
+_COMPARED_FRAMES = 24
 
 Kind: TypeAlias = Literal["heap", "goroutine"]
 
@@ -70,7 +73,8 @@ class Series:
     """The growth of every stack that changed, per round, and of the whole process.
 
     `exact` tells that every allocation was recorded; else `heap` is an estimate from samples, and
-    `totals` (from MemStats) is what can be trusted.
+    `totals` (from MemStats) is what can be trusted. `unreachable`: of the goroutines that came, how
+    many at each stack the collector proves that nothing can ever wake.
     """
 
     iterations: tuple[int, ...]
@@ -78,13 +82,19 @@ class Series:
     heap: Mapping[Stack, Growth]
     goroutines: Mapping[Stack, Growth]
     totals: Growth
+    unreachable: Mapping[Stack, int] = field(default_factory=dict)
 
 
-def make_series(rounds: Iterable[Round], idle: Round | None = None) -> Series:
+def make_series(
+    rounds: Iterable[Round],
+    idle: Round | None = None,
+    unreachable: Mapping[Stack, int] | None = None,
+) -> Series:
     """Return what grew in each of `rounds`.
 
     What grew in the `idle` round, with the same snapshots and no load, is ours or the clock's, and
     is subtracted: per request of ours where it is a whole number per request, else per second.
+    `unreachable` are all goroutines that were proved so after the last round.
     """
     rounds = tuple(rounds)
     return Series(
@@ -93,6 +103,7 @@ def make_series(rounds: Iterable[Round], idle: Round | None = None) -> Series:
         heap=_stack_growth(rounds, idle, "heap"),
         goroutines=_stack_growth(rounds, idle, "goroutine"),
         totals=_total_growth(rounds, idle),
+        unreachable=_came_unreachable(rounds, unreachable or {}),
     )
 
 
@@ -124,6 +135,36 @@ def _stack_growth(
             ]
         result[stack] = Growth(tuple(h.count for h in grown), tuple(h.bytes for h in grown))
     return result
+
+
+def _came_unreachable(
+    rounds: tuple[Round, ...], unreachable: Mapping[Stack, int]
+) -> dict[Stack, int]:
+    """Return how many of the goroutines that came in the rounds are unreachable, at the least.
+
+    Some may have been so before: what is not proved is taken for what came.
+    """
+    if not unreachable:
+        return {}
+    dead: defaultdict[Stack, int] = defaultdict(int)
+    for stack, count in unreachable.items():
+        dead[_start(stack)] += count
+    came: defaultdict[Stack, float] = defaultdict(float)
+    for item in rounds:
+        for stack, held in item.changes("goroutine").items():
+            came[stack] += held.count
+    last = rounds[-1].after
+    there: defaultdict[Stack, int] = defaultdict(int)
+    for site, count in last.goroutines.items():
+        there[without_runtime(last.stacks[site])] += count
+    unproved = {stack: max(count - dead[_start(stack)], 0) for stack, count in there.items()}
+    proved = {stack: int(grown - unproved.get(stack, 0)) for stack, grown in came.items()}
+    return {stack: count for stack, count in proved.items() if count > 0}
+
+
+def _start(stack: Stack) -> Stack:
+    """Return so much of a stack as both the proof and a snapshot have of it."""
+    return without_runtime(stack)[:_COMPARED_FRAMES]
 
 
 def _total_growth(rounds: tuple[Round, ...], idle: Round | None) -> Growth:

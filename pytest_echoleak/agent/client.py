@@ -29,6 +29,10 @@ class AgentError(Exception):
     """The agent cannot be reached, refused a command, or answered with what cannot be read."""
 
 
+class AgentRefusalError(AgentError):
+    """The agent understood a command and cannot do it: this program has no such profile."""
+
+
 @dataclass(frozen=True)
 class AgentSnapshot:
     """One settled snapshot, as the agent tells it.
@@ -115,7 +119,7 @@ class AgentClient:
         return result
 
     def profile(self, name: str) -> bytes:
-        """Return a profile of runtime/pprof, in its protobuf form."""
+        """Return a profile of runtime/pprof as protobuf. AgentRefusalError where there is none."""
         return self._ask(f"profile {name}")
 
     def _ask(self, command: str, extra_seconds: float = 0.0) -> bytes:
@@ -131,7 +135,8 @@ class AgentClient:
         except OSError as cause:
             raise AgentError(f"no answer to {command.split()[0]!r}: {cause}") from cause
         if done != 1:
-            raise AgentError(f"{command.split()[0]!r}: {answer[:200].decode('utf-8', 'replace')}")
+            text = answer[:200].decode("utf-8", "replace")
+            raise AgentRefusalError(f"{command.split()[0]!r}: {text}")
         return answer
 
     def _receive(self, size: int, deadline: float) -> bytes:

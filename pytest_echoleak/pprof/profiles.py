@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from google.protobuf.message import DecodeError
 
 from pytest_echoleak.errors import ProfileError
-from pytest_echoleak.pprof.frames import Frame
+from pytest_echoleak.pprof.frames import Frame, Stack
 from pytest_echoleak.pprof.stacks import StackTable
 from pytest_echoleak.pprof.wire import profile_class
 from pytest_echoleak.text import printable_line
@@ -77,8 +77,27 @@ def decode_heap(data: bytes, stacks: StackTable | None = None) -> HeapProfile:
 
 def decode_goroutines(data: bytes, stacks: StackTable | None = None) -> GoroutineProfile:
     """Decode `/debug/pprof/goroutine`. Raises ProfileError for whatever is not one."""
-    profile = _Decoder(data, "goroutine profile", stacks)
-    (column,) = profile.columns(("goroutine",))
+    return _goroutines(_Decoder(data, "goroutine profile", stacks), "goroutine")
+
+
+def decode_leaked_goroutines(data: bytes, stacks: StackTable | None = None) -> GoroutineProfile:
+    """Decode `/debug/pprof/goroutineleak`: those that the collector proves unreachable.
+
+    Raises ProfileError for whatever is not one.
+    """
+    return _goroutines(_Decoder(data, "goroutineleak profile", stacks), "goroutineleak")
+
+
+def by_stack(profile: GoroutineProfile) -> dict[Stack, int]:
+    """Return the counts by stack."""
+    counts: defaultdict[Stack, int] = defaultdict(int)
+    for site, count in profile.counts.items():
+        counts[profile.stacks[site]] += count
+    return dict(counts)
+
+
+def _goroutines(profile: _Decoder, name: str) -> GoroutineProfile:
+    (column,) = profile.columns((name,))
     counts: defaultdict[int, int] = defaultdict(int)
     for site, values in profile.samples():
         counts[site] += values[column]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import NoReturn
 
-from pytest_echoleak.agent.client import AgentClient, AgentError, AgentSnapshot
+from pytest_echoleak.agent.client import AgentClient, AgentError, AgentRefusalError, AgentSnapshot
 from pytest_echoleak.agent.endpoint import AgentEndpoint
-from pytest_echoleak.errors import SnapshotError
+from pytest_echoleak.errors import ProfileError, SnapshotError
 from pytest_echoleak.pprof.frames import Stack
+from pytest_echoleak.pprof.profiles import by_stack, decode_leaked_goroutines
 from pytest_echoleak.services.instance import Instance
 from pytest_echoleak.snapshots.snapshot import Rest, Snapshot, Usage
 from pytest_echoleak.text import printable_line, with_log
@@ -67,6 +69,16 @@ class AgentSource:
             at_rest=told.at_rest,
         )
 
+    def unreachable_goroutines(self) -> Mapping[Stack, int] | None:
+        """Return which goroutines are proved unreachable; see SnapshotSource."""
+        try:
+            with AgentClient(self._endpoint()) as client:
+                return by_stack(decode_leaked_goroutines(client.profile("goroutineleak")))
+        except AgentRefusalError:
+            return None
+        except (AgentError, ProfileError) as cause:
+            self._unreadable(cause)
+
     def _ask(self, client: AgentClient, previous: Snapshot | None) -> AgentSnapshot:
         rest = self._rest
         return client.snapshot(
@@ -96,7 +108,7 @@ class AgentSource:
         assert endpoint is not None, "this source is for services that have an agent"
         return endpoint
 
-    def _unreadable(self, cause: AgentError) -> NoReturn:
+    def _unreadable(self, cause: Exception) -> NoReturn:
         self._instance.identity()
         text = (
             f"{self._instance.name}: its agent cannot be read: {printable_line(str(cause))}."

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pytest_echoleak.errors import ProfileError, SnapshotError
 from pytest_echoleak.ownership import made_by_measuring
+from pytest_echoleak.pprof.frames import Stack
 from pytest_echoleak.pprof.memstats import MemStats, parse_memstats
 from pytest_echoleak.pprof.profiles import (
     GoroutineProfile,
     HeapProfile,
+    by_stack,
     decode_goroutines,
     decode_heap,
+    decode_leaked_goroutines,
 )
 from pytest_echoleak.pprof.stacks import StackTable
 from pytest_echoleak.services.instance import Endpoints, Instance
@@ -43,6 +47,7 @@ class PprofSource:
         self._stacks = StackTable()
         self._ours: dict[int, bool] = {}
         self._last: _Counters | None = None
+        self._has_no_proof = False
 
     def prepare(self) -> None:
         """Do nothing: pprof is as the service serves it."""
@@ -62,6 +67,25 @@ class PprofSource:
         if self._instance.identity() != identity:
             raise restarted(self._instance)
         return snapshot
+
+    def unreachable_goroutines(self) -> Mapping[Stack, int] | None:
+        """Return which goroutines are proved unreachable; see SnapshotSource.
+
+        A service that others started is not asked: where something is found, the collector keeps
+        these goroutines marked for good.
+        """
+        if self._instance.runtime == "attached" or self._has_no_proof:
+            return None
+        client = _Client(self._instance.endpoints())
+        try:
+            profile = decode_leaked_goroutines(self._get(client, "/goroutineleak"))
+        except (TransportError, ProfileError):
+            self._instance.identity()
+            self._has_no_proof = True
+            return None
+        finally:
+            client.close()
+        return by_stack(profile)
 
     def _take(self, client: _Client, previous: Snapshot | None, identity: str) -> Snapshot:
         at_rest = self._wait_for_rest(client, previous)

@@ -91,6 +91,12 @@ class SnapshotSource(Protocol):
         Raises SnapshotError where the service cannot be read, ServiceError where it has ended.
         """
 
+    def unreachable_goroutines(self) -> Mapping[Stack, int] | None:
+        """Return how many goroutines at each stack nothing can ever wake, as the collector proves.
+
+        None where this service's Go cannot tell. Raises as `take` does.
+        """
+
 
 def restarted(instance: Instance) -> SnapshotError:
     """Return the error to raise where another process answers than before."""
