@@ -12,6 +12,7 @@ from pytest_echoleak.series import Round
 _EXTENSION = 2
 # Later ones are parts of the plateau: a line is told from chance by its number of points.
 _PARTS = 8
+_GOLDEN = (math.sqrt(5) - 1) / 2
 # By then the runtime's per-P caches, too, have stopped to fill on a healthy service.
 _SETTLED = 15_000
 # So many leaking iterations at the rate `detect` are enough to tell their line from chance.
@@ -34,17 +35,21 @@ def next_round(done: int, plateau: int, *, steady: bool, detect: float = 0.01) -
     if left > 2 * _EXTENSION * done:
         return _EXTENSION * done
     if left > 0:
-        return _part(left, max(math.ceil(left / 4), plateau // _PARTS))
+        return _part(done, left, max(math.ceil(left / 4), plateau // _PARTS))
     if steady or plateau <= 0:
         return 0
     settled = min(5 * plateau, _SETTLED)
     again = max(plateau + plateau // 2, settled, math.ceil(_EVENTS / detect * settled / _SETTLED))
-    return _part(again - done, max(again // (2 * _PARTS), 1))
+    return _part(done, again - done, max(again // (2 * _PARTS), 1))
 
 
-def _part(left: int, part: int) -> int:
-    """Return `part`, or all that is `left` where hardly more is."""
-    return max(left if left < 1.5 * part else part, 0)
+def _part(done: int, left: int, part: int) -> int:
+    """Return about `part`, or all that is `left` where hardly more is.
+
+    No two are alike: what a service does every so many requests must not fall into step with them.
+    """
+    varied = math.ceil(part * (0.75 + done * _GOLDEN % 1 / 2))
+    return max(left if left < 1.5 * varied else varied, 0)
 
 
 def idle_seconds(rounds: Sequence[Round], findings: Sequence[Finding]) -> float:

@@ -7,8 +7,10 @@ last levels may rise, too. So the levels' scatter about the best line is held ag
 trend would give such a line in fewer than one of ten million checks, divided by the number of
 places that moved: a service has thousands, and each is a chance to err.
 
-- What slows down is no line: of the last three rounds each must grow, at half the rate before it or
-  more. What fills is bent, and bends make for scatter.
+- What slows down is no line: the last third must grow at three fifths of the rate before it or
+  more, each of the last three rounds at three quarters of it, but for chance. What fills is bent,
+  and bends make for scatter.
+- Objects that always come as so many at once (a connection prepares its statements) are one event.
 - A service may start to leak late, or a cache may fill at the same place first: the line need not
   begin with the check, but it must hold for the last half of the iterations and three rounds.
 - The same whole number of objects in every iteration is a leak of that number, without statistics.
@@ -25,7 +27,9 @@ from itertools import accumulate
 STEADY_ROUNDS = 3
 _CHANCE = 1e-7
 _SHORTEST_SHARE = 0.5  # of the iterations, over which the line must hold
-_KEPT_RATE = 0.5
+_KEPT_RATE = 0.6
+_KEPT_RATE_OF_ROUND = 0.75
+_DEVIATIONS = 4
 # What doubles may have done so just before a round, or just after.
 _KEPT_RATE_OF_STEPS = 0.4
 _ENOUGH_SHARE = 0.7  # of 100 events that are expected, chance leaves as few as 70
@@ -49,9 +53,12 @@ def rises(
         length = sum(runs)
         if length < _SHORTEST_SHARE * total:
             return False
-        if sum(part) < _ENOUGH_SHARE * detect * length or not _goes_on(part, runs, _KEPT_RATE):
+        if _whole(part, runs):
+            return True
+        events = sum(part) / _at_once(part)
+        if events < _ENOUGH_SHARE * detect * length or _slows_down(part, runs):
             continue
-        if _whole(part, runs) or chance(part, runs) <= _CHANCE / max(places, 1):
+        if chance(part, runs) <= _CHANCE / max(places, 1):
             return True
     return False
 
@@ -65,7 +72,7 @@ def climbs(values: Sequence[float], iterations: Sequence[int]) -> bool:
         low = max(low, highest - level)
     if low > _FALL_SHARE * highest:
         return False
-    return _goes_on(*_in_longer_rounds(values, iterations), _KEPT_RATE_OF_STEPS)
+    return _goes_on(*_in_longer_rounds(values, iterations))
 
 
 def chance(values: Sequence[float], iterations: Sequence[int]) -> float:
@@ -101,14 +108,40 @@ def _whole(values: Sequence[float], iterations: Sequence[int]) -> bool:
     )
 
 
-def _goes_on(values: Sequence[float], iterations: Sequence[int], share: float) -> bool:
+def _at_once(values: Sequence[float]) -> int:
+    """Return by how many objects at once a place grew, as far as its rounds tell."""
+    if any(value != int(value) for value in values):
+        return 1
+    return math.gcd(*map(int, values)) or 1
+
+
+def _slows_down(values: Sequence[float], iterations: Sequence[int]) -> bool:
+    """Tell whether the last third slowed down, or one of the last rounds by more than chance."""
+    last = runs = 0.0
+    for value, n in zip(reversed(values), reversed(iterations), strict=True):
+        last, runs = last + value, runs + n
+        if 3 * runs >= sum(iterations):
+            break
+    before = (sum(values) - last) / max(sum(iterations) - runs, 1)
+    if last <= 0 or last < _KEPT_RATE * before * runs:
+        return True
+    at_once = _at_once(values)
+    for place in range(len(values) - STEADY_ROUNDS, len(values)):
+        expected = max(before, 0.0) * iterations[place]
+        least = _KEPT_RATE_OF_ROUND * expected - _DEVIATIONS * math.sqrt(expected * at_once)
+        if values[place] < least:
+            return True
+    return False
+
+
+def _goes_on(values: Sequence[float], iterations: Sequence[int]) -> bool:
     """Tell whether each of the last rounds grew, and not much more slowly than those before it."""
     if len(values) < STEADY_ROUNDS:
         return False
     for place in range(len(values) - STEADY_ROUNDS, len(values)):
         before, runs = sum(values[:place]), sum(iterations[:place])
         expected = before / runs * iterations[place] if runs else 0.0
-        if values[place] <= 0 or values[place] < share * expected:
+        if values[place] <= 0 or values[place] < _KEPT_RATE_OF_STEPS * expected:
             return False
     return True
 

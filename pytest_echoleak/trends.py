@@ -33,8 +33,12 @@ _SMALLEST_OBJECT_BYTES = 16
 _STEP_BYTES = 4096
 _SILENT_SHARE = 0.6  # of all iterations: what doubles must have doubled meanwhile
 _WOBBLE_SHARE = 0.1
+# What moves by a dozen may fall, in one round, by as much as a leak grew.
+_SILENT_EVENTS = 20
 # A queue of hundreds that comes and goes would hide one in 100 from any check of this length.
-_MOST_HIDDEN = 20.0
+_MOST_HIDDEN = 25.0
+_UNSEEN = 1.25
+_FEW_OF_THE_START = 2
 
 
 class Trend(Enum):
@@ -83,6 +87,7 @@ def _excluded_by_last_rounds(
     total = sum(iterations)
     first_look = detect * total < _FIRST_LOOK_EVENTS
     factor = SEVERAL_LOOKS_FACTOR if first_look else _LATER_LOOKS_FACTOR
+    shortest = 0.0 if first_look else _SILENT_EVENTS / detect
     hidden = _hidden(growth.count)
     count = size_bytes = 0.0
     seen = 0
@@ -91,7 +96,7 @@ def _excluded_by_last_rounds(
         size_bytes += growth.bytes[place]
         seen += iterations[place]
         # Growth in steps pauses for longer and longer: silence must last as long.
-        if in_steps and seen < _SILENT_SHARE * total:
+        if (in_steps and seen < _SILENT_SHARE * total) or seen < shortest:
             continue
         # Buffers of random sizes never hold quite the same: a tenth is no step of what grows.
         few = max(detect * seen * _SMALLEST_OBJECT_BYTES, _STEP_BYTES * count)
@@ -102,9 +107,9 @@ def _excluded_by_last_rounds(
 
 
 def _hidden(counts: Sequence[float]) -> float:
-    """Return how many objects may have gone while as many came to stay.
+    """Return how many objects may have gone while as many came to stay: more than were seen to go.
 
-    What only shrinks hides nothing: nothing came.
+    One or two of the start that went for ever are no sign of more to come.
     """
     came = level = highest = fell = 0.0
     for count in counts:
@@ -112,7 +117,9 @@ def _hidden(counts: Sequence[float]) -> float:
         level += count
         highest = max(highest, level)
         fell = max(fell, highest - level)
-    return min(came, fell, _MOST_HIDDEN)
+    if came <= 0 and fell <= _FEW_OF_THE_START:
+        return 0.0
+    return min(_UNSEEN * fell, _MOST_HIDDEN)
 
 
 def _in_steps(growth: Growth) -> bool:

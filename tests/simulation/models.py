@@ -322,7 +322,7 @@ def several(source: random.Random) -> list[Place]:
         for place in SINGLE[name](source):
             own = place.stack[-2]
             if own.line < 100:
-                moved = own._replace(line=own.line + 10 * number, function=f"shop.{name}")
+                moved = own._replace(line=own.line + 10 * number, function=f"example.com/shop.{name}")
                 stack = (*place.stack[:-2], moved, place.stack[-1])
                 places.append(Place(stack, place.level, place.goroutine, place.rested))
     return background(source) + places
