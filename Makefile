@@ -1,6 +1,9 @@
 # make demo    sets up all it needs in .venv, shows a leak being caught, runs the example's leak tests
 # make test    sets up all it needs in .venv, and runs every test
 # make acceptance   measures what the plugin is held to: counts, overhead, start-up (half an hour)
+# make corpus       checks all services of the corpus, leaky and healthy (RUNS=10: ten times)
+# make soak-healthy    checks the healthy ones over and over (CHECKS=1000; may take an hour)
+# make simulate   shows by simulation how often the verdict errs (an hour or two)
 # make lint    ruff, mypy --strict, gofmt and go vet
 #
 # Python 3.10 or later is all that must be there; `make demo PYTHON=/path/to/python3.12` takes another.
@@ -19,7 +22,7 @@ export PATH := $(BIN):$(PATH)
 WORKERS := -n auto --maxprocesses 4
 GO_FOLDERS := example_project tests/goapps
 
-.PHONY: help demo test test-lowest acceptance lint format picture env dev-env clean
+.PHONY: help demo test test-lowest acceptance corpus soak-healthy simulate lint format picture env dev-env clean
 
 help:
 	@sed -n 's/^# make /make /p' Makefile
@@ -53,6 +56,16 @@ test-lowest: dev-env
 
 acceptance: dev-env
 	@$(BIN)/python tools/acceptance.py
+
+# The tools share the corpus with the tests: modules, so that they find it.
+corpus: dev-env
+	@$(BIN)/python -m tools.corpus $(or $(RUNS),1)
+
+soak-healthy: dev-env
+	@$(BIN)/python -m tools.soak_healthy $(or $(CHECKS),1000)
+
+simulate: dev-env
+	@$(BIN)/python -m tools.simulate
 
 lint: dev-env
 	$(BIN)/ruff check .

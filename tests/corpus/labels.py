@@ -53,10 +53,11 @@ class Case:
     - `path`, `method`, `headers`, `expect`: the request; `{i}` is a number that never repeats.
     - `verdict`: what a check has to say; `accepted`: what the contract lets it say instead.
     - `cause`, `function`, `holder`: what a Go developer would name; "" for what does not leak.
+    - `other_functions`: what is as guilty, where a route leaks in several places.
     - `objects`, `bytes`, `goroutines`: what stays of each request; None where it is random or
       grows in steps. The steps in which a slice or a map grows come on top. Blocks that tiny
       objects share count as one.
-    - `tiny`: the objects share blocks with others, so that no site's count is exact.
+    - `inexact`: no count is exact: it leaks by chance, or later, or objects share their blocks.
     - `options`, `allow`: keywords of the check, and of each Allow.
     - `fresh`: the case needs a service that nothing else has used.
     - `steady_after`: how many requests it takes until the figures hold (a cache is full, say).
@@ -74,12 +75,13 @@ class Case:
     accepted: tuple[Verdict, ...] = ()
     cause: str = ""
     function: str = ""
+    other_functions: tuple[str, ...] = ()
     located: Located = "function"
     holder: str = ""
     objects: float | None = 0
     bytes: float | None = 0
     goroutines: float | None = 0
-    tiny: bool = False
+    inexact: bool = False
     options: Mapping[str, Any] = field(default_factory=dict)
     allow: tuple[Mapping[str, Any], ...] = ()
     fresh: bool = False
@@ -147,7 +149,7 @@ def _case(service: str, values: dict[str, Any]) -> Case:
     unknown = values.keys() - {item.name for item in fields(Case)}
     if unknown:
         raise ValueError(f"{service}: unknown fields {sorted(unknown)}")
-    for name in ("accepted", "allow"):
+    for name in ("accepted", "allow", "other_functions"):
         values[name] = tuple(values.get(name, ()))
     case = Case(service=service, **values)
     if not {case.verdict, *case.accepted} <= set(VERDICTS):

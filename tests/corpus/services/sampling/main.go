@@ -13,6 +13,7 @@ import (
 type sample struct {
 	taken time.Time
 	path  string
+	body  []byte
 }
 
 type sampler struct {
@@ -32,7 +33,7 @@ func (s *sampler) look(path string) {
 	if s.limit > 0 && len(s.samples) >= s.limit {
 		s.samples = s.samples[:0]
 	}
-	s.samples = append(s.samples, &sample{time.Now(), path})
+	s.samples = append(s.samples, &sample{time.Now(), path, make([]byte, 4096)})
 }
 
 func main() {

@@ -38,7 +38,10 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	client = redis.NewClient(&redis.Options{Addr: server.Addr(), PoolSize: 1 << 20})
+	client = redis.NewClient(&redis.Options{
+		Addr: server.Addr(), PoolSize: 1 << 20, Protocol: 2, DisableIdentity: true,
+		ReadBufferSize: 4 << 10, WriteBufferSize: 4 << 10,
+	})
 	e := echo.New()
 	e.GET("/leak", leak)
 	e.GET("/healthy", healthy)

@@ -1,0 +1,129 @@
+"""How a case of the corpus is checked with the plugin, and what is wrong with what it said."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pytest_echoleak import Allow, GoSource, Request
+from pytest_echoleak.check import check_service
+from pytest_echoleak.errors import EcholeakError
+from pytest_echoleak.options import resolve_options
+from pytest_echoleak.results import Finding, LeakReport
+from pytest_echoleak.service import EchoService, EchoServices
+from tests.corpus.labels import MODULE, Case, Service
+
+_COUNT_SHARE = 0.01
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the plugin said of a case. `report` is None where it could not check it: `error`."""
+
+    case: Case
+    report: LeakReport | None
+    error: str = ""
+
+    @property
+    def verdict(self) -> str:
+        """The verdict of the check."""
+        return self.report.verdict if self.report else "error"
+
+    @property
+    def right(self) -> bool:
+        """Whether the verdict is one that the label accepts."""
+        return self.verdict in self.case.right
+
+    @property
+    def missed(self) -> bool:
+        """Whether a leak was not called one, where the contract does not let it be."""
+        return self.case.verdict != "clean" and self.verdict not in ("leak", *self.case.right)
+
+    @property
+    def alarm(self) -> bool:
+        """Whether healthy code was called a leak."""
+        return self.case.verdict == "clean" and self.verdict == "leak"
+
+
+def spec(service: Service) -> GoSource:
+    """Return what to start for a service of the corpus."""
+    return GoSource(MODULE, package=f"./services/{service.name}", tags=service.tags)
+
+
+def check(services: EchoServices, service: Service, case: Case, **defaults: Any) -> Outcome:
+    """Check a case on the pool's service, or on a fresh one where the case wants that."""
+    if not case.fresh:
+        return check_running(services.get(spec(service)), case, defaults)
+    fresh = services.fresh(spec(service))
+    try:
+        return check_running(fresh, case, defaults)
+    finally:
+        fresh.stop()
+
+
+def check_running(service: EchoService, case: Case, defaults: Mapping[str, Any]) -> Outcome:
+    """Check a case on a service that runs; the case's own options win over `defaults`."""
+    request = Request(case.method, case.path, headers=case.headers, expect=case.expect)
+    allow = [Allow(**values) for values in case.allow]
+    try:
+        options = resolve_options(case.options, defaults)
+        return Outcome(case, check_service(service, request, options, allow, nodeid=case.name))
+    except EcholeakError as error:
+        return Outcome(case, None, f"{type(error).__name__}: {error}")
+
+
+def complaints(outcome: Outcome) -> list[str]:
+    """Return what is wrong with an outcome, beginning with its verdict."""
+    case, report = outcome.case, outcome.report
+    if report is None:
+        return [outcome.error]
+    if not outcome.right:
+        return [f"called {report.verdict}, is {case.verdict}: {report.reason} {described(report)}"]
+    if report.verdict != "leak":
+        return []
+    wrong = (
+        [] if names_culprit(case, report) else [f"{case.function}: not among {described(report)}"]
+    )
+    off = count_error(case, report)
+    if off is not None and off > _COUNT_SHARE:
+        wrong.append(f"{case.objects} objects per request, and not {described(report)}")
+    return wrong
+
+
+def names_culprit(case: Case, report: LeakReport) -> bool:
+    """Tell whether a finding is where the label says, as precisely as a stack can tell."""
+    return case.located == "holder" or any(_is_culprit(case, one) for one in report.findings)
+
+
+def count_error(case: Case, report: LeakReport) -> float | None:
+    """Return how far off the objects per request are, relatively; None where nothing is exact.
+
+    What a goroutine holds is left out: a proven goroutine ends the check before it is counted.
+    """
+    heap = [one for one in report.findings if one.kind == "heap"]
+    inexact = case.inexact or case.goroutines or not case.objects
+    if inexact or not heap or any(one.evidence != "exact" for one in heap):
+        return None
+    assert case.objects
+    off = abs(sum(one.objects_per_iteration for one in heap) - case.objects)
+    # A round may begin or end between two events.
+    return max(0.0, off - 2 / report.iterations) / case.objects
+
+
+def described(report: LeakReport) -> str:
+    """Return the findings in one line."""
+    return "; ".join(
+        f"{one.location.function} {one.location.file}:{one.location.line}"
+        f" {one.objects_per_iteration:.3f} objects {one.bytes_per_iteration:.1f} B"
+        f" {one.goroutines_per_iteration:.3f} goroutines"
+        for one in report.findings
+    )
+
+
+def _is_culprit(case: Case, finding: Finding) -> bool:
+    if case.located == "file":
+        return finding.location.file.endswith(f"services/{case.service}/main.go")
+    guilty = (case.function, *case.other_functions)
+    found = finding.location.function
+    return any(found == function or found.startswith(function + ".") for function in guilty)

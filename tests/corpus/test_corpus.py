@@ -1,0 +1,52 @@
+"""The plugin says of every service of the corpus what its label says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from pytest_echoleak.service import EchoServices
+from tests.corpus import labels
+from tests.corpus.checking import check, complaints
+from tests.corpus.labels import Case, Service
+
+PAIRS = [(service, case) for service in labels.load() for case in service.cases]
+IN_DOCKER = [pair for pair in PAIRS if pair[1].docker]
+# No cache of a service that leaks has more entries; the healthy ones are checked at the default.
+_PLATEAU_OF_LEAKS = 2000
+
+
+def name_of(value: object) -> str:
+    return value.name if isinstance(value, Case) else ""
+
+
+@pytest.fixture(scope="module")
+def processes() -> Iterator[EchoServices]:
+    services = EchoServices("process")
+    yield services
+    services.close()
+
+
+@pytest.fixture(scope="module")
+def containers(docker_engine: object) -> Iterator[EchoServices]:
+    del docker_engine
+    services = EchoServices("docker")
+    yield services
+    services.close()
+
+
+def quickly(case: Case) -> dict[str, Any]:
+    """Return the settings under which a case is decided fast, where its label has none."""
+    return {} if case.verdict == "clean" else {"plateau": _PLATEAU_OF_LEAKS, "expiry": 1.0}
+
+
+@pytest.mark.parametrize(("service", "case"), PAIRS, ids=name_of)
+def test_a_case_in_a_process(service: Service, case: Case, processes: EchoServices) -> None:
+    assert complaints(check(processes, service, case, **quickly(case))) == []
+
+
+@pytest.mark.parametrize(("service", "case"), IN_DOCKER, ids=name_of)
+def test_a_case_in_a_container(service: Service, case: Case, containers: EchoServices) -> None:
+    assert complaints(check(containers, service, case, **quickly(case))) == []

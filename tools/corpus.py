@@ -1,0 +1,103 @@
+"""Check every case of the corpus with the plugin's defaults, N times: `make corpus RUNS=10`.
+
+Prints each verdict with its figures, the confusion table, and how far objects per request were off.
+Ends with 1 where a leak was missed or healthy code accused. It can be interrupted: what was started
+is ended, and the tables of what was done so far are printed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from pytest_echoleak.service import EchoServices
+from tests.corpus import labels
+from tests.corpus.checking import Outcome, check, complaints, count_error, described
+
+LABELS = ("leak", "clean", "inconclusive")
+VERDICTS = ("leak", "clean", "inconclusive", "error")
+
+
+def main() -> int:
+    """Run the corpus, print what was found, and return the exit code."""
+    arguments = _arguments()
+    outcomes: list[Outcome] = []
+    try:
+        for number in range(arguments.runs):
+            print(f"run {number + 1} of {arguments.runs}", flush=True)
+            outcomes.extend(_run(arguments.runtime, arguments.only))
+    except KeyboardInterrupt:
+        print("interrupted; of what was done:")
+    _print_tables(outcomes)
+    return 1 if any(one.missed or one.alarm for one in outcomes) else 0
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("runs", nargs="?", type=int, default=1, help="how often each case is run")
+    parser.add_argument("--runtime", choices=("process", "docker"), default="process")
+    parser.add_argument("--only", nargs="*", default=[], metavar="SERVICE")
+    return parser.parse_args()
+
+
+def _run(runtime: str, only: Sequence[str]) -> Iterator[Outcome]:
+    for service in labels.load():
+        if only and service.name not in only:
+            continue
+        with _services(runtime) as services:
+            for case in service.cases:
+                began = time.monotonic()
+                outcome = check(services, service, case)
+                _print_outcome(outcome, time.monotonic() - began)
+                yield outcome
+
+
+@contextmanager
+def _services(runtime: str) -> Iterator[EchoServices]:
+    services = EchoServices("docker" if runtime == "docker" else "process")
+    try:
+        yield services
+    finally:
+        services.close()
+
+
+def _print_outcome(outcome: Outcome, seconds: float) -> None:
+    case, report = outcome.case, outcome.report
+    iterations = f"{report.iterations:>7,}" if report else ""
+    print(f"  {case.name:<44} {outcome.verdict:<12} {iterations} {seconds:6.1f} s", end="")
+    print(f"  {described(report)[:150]}" if report else "", flush=True)
+    for complaint in complaints(outcome):
+        print(f"      WRONG  {complaint}", flush=True)
+
+
+def _print_tables(outcomes: Sequence[Outcome]) -> None:
+    table = Counter((str(one.case.verdict), one.verdict) for one in outcomes)
+    print(f"\n{'label':<14}" + "".join(f"{verdict:>14}" for verdict in VERDICTS))
+    for label in LABELS:
+        print(f"{label:<14}" + "".join(f"{table[label, verdict]:>14}" for verdict in VERDICTS))
+    accepted = sum(one.right and one.verdict != one.case.verdict for one in outcomes)
+    print(f"\nmisses {sum(one.missed for one in outcomes)}", end=", ")
+    print(f"false alarms {sum(one.alarm for one in outcomes)}", end=", ")
+    undecided = [one for one in outcomes if one.verdict == "inconclusive" and not one.right]
+    print(f"inconclusive {len(undecided)}, of {len(outcomes)} checks", end="")
+    print(f" ({accepted} leaks inconclusive as the contract lets them be)")
+    errors = [pair for one in outcomes if (pair := _count_error(one)) is not None]
+    if errors:
+        worst, name = max(errors)
+        exact = f"of {len(errors)} exact counts"
+        print(f"objects per request: worst error {worst:.2%} ({name}), {exact}")
+
+
+def _count_error(outcome: Outcome) -> tuple[float, str] | None:
+    if outcome.report is None or outcome.verdict != "leak":
+        return None
+    error = count_error(outcome.case, outcome.report)
+    return None if error is None else (error, outcome.case.name)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
