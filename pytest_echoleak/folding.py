@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pytest_echoleak.allowing import Allowance
 from pytest_echoleak.ownership import Ownership
 from pytest_echoleak.pprof.frames import Frame, Stack
-from pytest_echoleak.series import Growth, Kind, Series
+from pytest_echoleak.series import Growth, Held, Kind, Series
 
 _READ_REQUEST = "net/http.readRequest"
 # Calls readRequest, and makes the request's context: what both allocate lives and dies together.
@@ -83,9 +83,15 @@ class Folds:
 
 
 def fold_series(
-    series: Series, ownership: Ownership, allowances: Sequence[Allowance] = ()
+    series: Series,
+    ownership: Ownership,
+    allowances: Sequence[Allowance] = (),
+    before: Mapping[tuple[Allowance, Kind], Held] | None = None,
 ) -> Folds:
-    """Fold the stacks of `series`; those that an allowance matches are folded by themselves."""
+    """Fold the stacks of `series`; those that an allowance matches are folded by themselves.
+
+    `before`: what each allowance's stacks held when the check began.
+    """
     kinds: tuple[Kind, ...] = ("heap", "goroutine")
     matched: defaultdict[tuple[Allowance, Kind], dict[Stack, Growth]] = defaultdict(dict)
     rest: dict[Kind, dict[Stack, Growth]] = {kind: {} for kind in kinds}
@@ -96,11 +102,15 @@ def fold_series(
                 rest[kind][stack] = growth
             else:
                 matched[allowance, kind][stack] = growth
+    held = before or {}
     known = [
         fold_stacks(
-            kind, stacks, ownership, exceeds=allowance.exceeded(kind, list(stacks.values()))
+            kind,
+            stacks,
+            ownership,
+            exceeds=one.exceeded(kind, list(stacks.values()), held.get((one, kind), Held(0, 0))),
         )
-        for (allowance, kind), stacks in matched.items()
+        for (one, kind), stacks in matched.items()
     ]
     used = {
         allowance

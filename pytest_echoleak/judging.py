@@ -82,7 +82,7 @@ class _Judging:
         return stacks if len(lines) > 1 and self._trend(growth) is not Trend.EXCLUDED else {}
 
     def _without(self, shared: dict[Stack, Growth]) -> list[Fold]:
-        left = []
+        left: list[Fold] = []
         for fold in self._folds:
             parts = {stack: one for stack, one in fold.parts.items() if stack not in shared}
             if fold.kind != "heap" or len(parts) == len(fold.parts):
@@ -92,7 +92,7 @@ class _Judging:
         return left
 
     def _separately(self, folds: Sequence[Fold]) -> list[tuple[Fold, Trend]]:
-        growing = []
+        growing: list[tuple[Fold, Trend]] = []
         functions: defaultdict[str, list[Fold]] = defaultdict(list)
         for fold in folds:
             found = self._trend(fold.growth)

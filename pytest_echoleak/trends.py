@@ -35,6 +35,7 @@ _SILENT_SHARE = 0.6  # of all iterations: what doubles must have doubled meanwhi
 _WOBBLE_SHARE = 0.1
 # What moves by a dozen may fall, in one round, by as much as a leak grew.
 _SILENT_EVENTS = 20
+_SILENT_EVENTS_OF_RESTLESS = 30
 # A queue of hundreds that comes and goes would hide one in 100 from any check of this length.
 _MOST_HIDDEN = 25.0
 _UNSEEN = 1.25
@@ -87,8 +88,9 @@ def _excluded_by_last_rounds(
     total = sum(iterations)
     first_look = detect * total < _FIRST_LOOK_EVENTS
     factor = SEVERAL_LOOKS_FACTOR if first_look else _LATER_LOOKS_FACTOR
-    shortest = 0.0 if first_look else _SILENT_EVENTS / detect
     hidden = _hidden(growth.count)
+    events = _SILENT_EVENTS_OF_RESTLESS if hidden else _SILENT_EVENTS
+    shortest = 0.0 if first_look else events / detect
     count = size_bytes = 0.0
     seen = 0
     for place in range(len(iterations) - 1, -1, -1):

@@ -15,7 +15,7 @@ goroutine's entry function, and the process as a whole; how one growth is judged
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from operator import sub
 from typing import Literal
@@ -26,7 +26,7 @@ from pytest_echoleak.judging import judge_places
 from pytest_echoleak.options import NO_EVENT_FACTOR
 from pytest_echoleak.ownership import Ownership
 from pytest_echoleak.results import Bounds, Evidence, Finding
-from pytest_echoleak.series import Growth, Kind, Series
+from pytest_echoleak.series import Growth, Held, Kind, Series
 from pytest_echoleak.tolerance import Tolerance
 from pytest_echoleak.trends import Trend, trend
 
@@ -78,9 +78,13 @@ def judge(
     detect: float,
     tolerance: Tolerance,
     allowances: Sequence[Allowance] = (),
+    before: Mapping[tuple[Allowance, Kind], Held] | None = None,
 ) -> Judgement:
-    """Return what `series` say, with what `tolerance` and `allowances` accept left out."""
-    folds = fold_series(series, ownership, allowances)
+    """Return what `series` say, with what `tolerance` and `allowances` accept left out.
+
+    `before`: what the allowances' stacks held when the check began (allowing.held_before).
+    """
+    folds = fold_series(series, ownership, allowances, before)
     judged = [fold for fold in folds.open if series.exact or fold.kind == "goroutine"]
     growing = judge_places(judged, series.iterations, detect, ownership)
     beyond = _beyond_tolerance(growing, series, tolerance)
@@ -152,7 +156,7 @@ def _is_clear(fold: Fold, iterations: Sequence[int], detect: float) -> bool:
 
 
 def _made_by(heap: Sequence[Fold], goroutines: Sequence[Fold]) -> list[Fold]:
-    """Return the growth of heap that these goroutines themselves allocated: theirs without doubt."""
+    """Return the growth of heap that these goroutines themselves allocated."""
     entries = {fold.stack[-1].function for fold in goroutines} - _SHARED_ENTRIES
     return [
         fold

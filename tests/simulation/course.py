@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import ClassVar
 
 from pytest_echoleak.expiry import gone
@@ -16,7 +17,6 @@ from pytest_echoleak.services.instance import Module
 from pytest_echoleak.tolerance import Tolerance
 from pytest_echoleak.verdict import Judgement, conclude, judge
 from tests.simulation.places import Level, Place
-
 
 
 class _Remembering(Ownership):
@@ -83,8 +83,8 @@ class MadeService:
             if all(level == held[0] for level in held):
                 continue
             growth = Growth(
-                tuple(now[0] - before[0] for before, now in zip(held, held[1:], strict=False)),
-                tuple(now[1] - before[1] for before, now in zip(held, held[1:], strict=False)),
+                tuple(now[0] - before[0] for before, now in pairwise(held)),
+                tuple(now[1] - before[1] for before, now in pairwise(held)),
             )
             kinds[place.goroutine][place.stack] = growth
         heap = kinds[0].values()

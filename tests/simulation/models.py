@@ -44,7 +44,8 @@ def background(source: random.Random) -> list[Place]:
         Place(line(100 + k, k), runtime_caches(source, source.randrange(1, 25))) for k in range(8)
     ]
     single = [
-        Place(line(200 + k, k), scattered(partial(source.choice, (0, 0, 0, 1, 2)))) for k in range(4)
+        Place(line(200 + k, k), scattered(partial(source.choice, (0, 0, 0, 1, 2))))
+        for k in range(4)
     ]
     return caches + single
 
@@ -322,7 +323,9 @@ def several(source: random.Random) -> list[Place]:
         for place in SINGLE[name](source):
             own = place.stack[-2]
             if own.line < 100:
-                moved = own._replace(line=own.line + 10 * number, function=f"example.com/shop.{name}")
+                moved = own._replace(
+                    line=own.line + 10 * number, function=f"example.com/shop.{name}"
+                )
                 stack = (*place.stack[:-2], moved, place.stack[-1])
                 places.append(Place(stack, place.level, place.goroutine, place.rested))
     return background(source) + places
@@ -361,4 +364,3 @@ HEALTHY: dict[str, Model] = {
     "40 restless places": restless,
     "six of these at once": several,
 }
-

@@ -11,8 +11,11 @@ from dataclasses import dataclass, field
 from tests.simulation.course import take
 from tests.simulation.models import HEALTHY, LEAKS, Model, real_size
 
-_CHUNK = 250
-MODELS: dict[str, Model] = {**LEAKS, **HEALTHY, "12,000 restless stacks": real_size}
+_CHUNK = 50
+REAL_SIZE = "12,000 restless stacks"
+MODELS: dict[str, Model] = {**LEAKS, **HEALTHY, REAL_SIZE: real_size}
+MISSES = 0.001
+"""The share of checks that may call a leak at the rate of `detect` clean."""
 
 
 @dataclass
@@ -67,5 +70,3 @@ def first_seeds(name: str, verdict: str, checks: int, most: int = 3) -> list[int
             if len(found) == most:
                 break
     return found
-
-
