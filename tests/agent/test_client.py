@@ -19,6 +19,10 @@ from pytest_echoleak.pprof.frames import Frame
 TOKEN = "t" * 64
 
 
+def endpoint(listener: socket.socket) -> AgentEndpoint:
+    return AgentEndpoint("127.0.0.1", listener.getsockname()[1], TOKEN)
+
+
 @contextmanager
 def agent(*answers: bytes) -> Iterator[AgentClient]:
     """Connect to a server that answers so, whatever is asked, and then ends the connection."""
@@ -36,7 +40,7 @@ def agent(*answers: bytes) -> Iterator[AgentClient]:
         thread = threading.Thread(target=serve)
         thread.start()
         try:
-            with AgentClient(AgentEndpoint(*listener.getsockname(), TOKEN)) as client:
+            with AgentClient(endpoint(listener)) as client:
                 yield client
         finally:
             thread.join()
@@ -80,21 +84,27 @@ def test_stacks_share_their_frames_and_end_where_pprof_ends_them() -> None:
 
 
 def test_a_refusal_is_told_with_its_reason() -> None:
-    with agent(framed(b"no such profile", done=0)) as client:
-        with pytest.raises(AgentRefusalError, match="'profile': no such profile"):
-            client.profile("goroutineleak")
+    with (
+        agent(framed(b"no such profile", done=0)) as client,
+        pytest.raises(AgentRefusalError, match="'profile': no such profile"),
+    ):
+        client.profile("goroutineleak")
 
 
 def test_another_protocol_is_not_guessed_at() -> None:
-    with agent(framed(text("go1.30") + numbers(2))) as client:
-        with pytest.raises(AgentError, match="speaks version 2"):
-            client.hello()
+    with (
+        agent(framed(text("go1.30") + numbers(2))) as client,
+        pytest.raises(AgentError, match="speaks version 2"),
+    ):
+        client.hello()
 
 
 def test_an_answer_too_long_to_be_one_is_not_awaited() -> None:
-    with agent(struct.pack("<BI", 1, 2**32 - 1)) as client:
-        with pytest.raises(AgentError, match="announced an answer of 4,294,967,295 bytes"):
-            client.profile("heap")
+    with (
+        agent(struct.pack("<BI", 1, 2**32 - 1)) as client,
+        pytest.raises(AgentError, match="announced an answer of 4,294,967,295 bytes"),
+    ):
+        client.profile("heap")
 
 
 def test_a_connection_that_ends_is_said_to() -> None:
@@ -104,9 +114,9 @@ def test_a_connection_that_ends_is_said_to() -> None:
 
 def test_nobody_there() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        endpoint = AgentEndpoint(*listener.getsockname(), TOKEN)
+        gone = endpoint(listener)
     with pytest.raises(AgentError, match="nothing listens at"):
-        AgentClient(endpoint)
+        AgentClient(gone)
 
 
 @settings(deadline=None, max_examples=60)
