@@ -1,0 +1,55 @@
+"""What is judged beside each place: its stacks, and several places together."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_echoleak.pprof.frames import Frame, Stack
+from pytest_echoleak.series import Growth
+from tests.made_series import HANDLER, SERVE, SITE, growth, judged, series
+
+ROUNDS = (381, 381, 381, 2286, 1429, 1228, 1160, 1109, 1645)
+
+
+def below(name: str, frame: Frame = HANDLER) -> Stack:
+    return (Frame(f"example.org/lib.{name}", "/m/example.org/lib@v1.0.0/f.go", 1), frame, SERVE)
+
+
+def test_a_leak_behind_a_shrinking_cache_is_found() -> None:
+    """Flat totals acquit nobody: the cache that start-up filled gets smaller meanwhile."""
+    leak = growth(ROUNDS)
+    shrinking = growth([-2 * n for n in ROUNDS])
+    (finding,) = judged(series(ROUNDS, {below("leak"): leak, below("old"): shrinking})).steady
+    assert (finding.objects_per_iteration, finding.stacks) == (1.0, 1)
+
+
+def test_a_full_cache_that_replaces_its_entries_is_still() -> None:
+    turnover = {below("new"): growth(ROUNDS), below("old"): growth([-n for n in ROUNDS])}
+    judgement = judged(series(ROUNDS, turnover))
+    assert judgement.steady + judgement.unclear == ()
+
+
+@pytest.mark.parametrize("same_function", [True, False])
+def test_lines_of_one_function_are_judged_together(same_function: bool) -> None:
+    """One call of a hundred leaks, each time through another of four branches."""
+    heap: dict[Stack, Growth] = {}
+    for k in range(4):
+        function = HANDLER.function if same_function else f"{HANDLER.function}{k}"
+        frame = HANDLER._replace(line=50 + k, function=function)
+        heap[frame, SERVE] = growth([(n + 100 * k) // 400 for n in ROUNDS])
+    judgement = judged(series(ROUNDS, heap))
+    grown = judgement.steady + judgement.unclear
+    assert len(grown) == same_function
+    assert sum(finding.stacks for finding in grown) == 4 * same_function
+
+
+def test_no_alarm_arises_among_thousands_of_places() -> None:
+    """One that looks like a line by chance must look better, the more places there are."""
+    line = growth([8, 1, 5, 30, 10, 20, 9, 16, 18])
+    assert judged(series(ROUNDS, {SITE: line})).steady
+    others = {
+        (HANDLER._replace(function=f"example.com/shop.g{k}"), SERVE): growth((1, -1) * 4 + (0,))
+        for k in range(12_000)
+    }
+    made = judged(series(ROUNDS, {**others, SITE: growth([9, 1, 1, 36, 6, 22, 9, 16, 18])}))
+    assert made.steady == ()
