@@ -110,7 +110,7 @@ class AgentClient:
         return _snapshot(answer)
 
     def stacks(self, sites: Iterable[int]) -> dict[int, Stack]:
-        """Return the stacks of `sites`."""
+        """Return the stacks of `sites`, down to runtime.goexit unless cut at 32 frames."""
         wanted, result = list(sites), dict[int, Stack]()
         for start in range(0, len(wanted), _SITES_PER_COMMAND):
             some = wanted[start : start + _SITES_PER_COMMAND]
@@ -205,13 +205,8 @@ def _stacks(answer: bytes, count: int) -> list[Stack]:
     frames = [Frame(reader.text(), reader.text(), reader.number()) for _ in range(reader.number())]
     try:
         return [
-            _without_goexit(tuple(frames[number] for number in reader.numbers(reader.number())))
+            tuple(frames[number] for number in reader.numbers(reader.number()))
             for _ in range(count)
         ]
     except IndexError as cause:
         raise AgentError("its answer is damaged: it names a frame that is not there") from cause
-
-
-def _without_goexit(stack: Stack) -> Stack:
-    """Return the stack as pprof shows it: every goroutine's outermost frame says nothing."""
-    return stack[:-1] if stack and stack[-1].function == "runtime.goexit" else stack

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import NoReturn
 
 from pytest_echoleak.agent.client import AgentClient, AgentError, AgentRefusalError, AgentSnapshot
 from pytest_echoleak.agent.endpoint import AgentEndpoint
 from pytest_echoleak.errors import ProfileError, SnapshotError
 from pytest_echoleak.pprof.frames import Stack
-from pytest_echoleak.pprof.profiles import by_stack, decode_leaked_goroutines
+from pytest_echoleak.pprof.profiles import (
+    by_stack,
+    decode_goroutines,
+    decode_heap,
+    decode_leaked_goroutines,
+)
 from pytest_echoleak.services.instance import Instance
+from pytest_echoleak.snapshots.cut_stacks import whole_stacks
 from pytest_echoleak.snapshots.snapshot import Rest, Snapshot, Usage
 from pytest_echoleak.text import printable_line, with_log
 
@@ -51,7 +57,7 @@ class AgentSource:
             with AgentClient(self._endpoint()) as client:
                 told = self._ask(client, previous)
                 self._apply(client, told)
-        except AgentError as cause:
+        except (AgentError, ProfileError) as cause:
             self._unreadable(cause)
         return Snapshot(
             taken_at_seconds=time.monotonic(),
@@ -100,7 +106,8 @@ class AgentSource:
             heap[site] = usage
         if not told.partial:
             changed |= self._heap.keys() - heap.keys()
-        self._stacks.update(client.stacks(sorted(changed - self._stacks.keys())))
+        new = client.stacks(sorted(changed - self._stacks.keys()))
+        self._stacks.update(whole_stacks(new, lambda: _full_stacks(client)))
         self._generation, self._heap = told.generation, heap
 
     def _endpoint(self) -> AgentEndpoint:
@@ -116,3 +123,13 @@ class AgentSource:
             " its pprof instead.)"
         )
         raise SnapshotError(with_log(text, self._instance.logs())) from cause
+
+
+def _full_stacks(client: AgentClient) -> Iterator[tuple[Stack, int]]:
+    """Yield the stacks of pprof's own profiles, which are cut at 128 frames, and what they hold."""
+    heap = decode_heap(client.profile("heap"))
+    for site, usage in heap.usage.items():
+        yield heap.stacks[site], usage.inuse_objects
+    goroutines = decode_goroutines(client.profile("goroutine"))
+    for site, count in goroutines.counts.items():
+        yield goroutines.stacks[site], count

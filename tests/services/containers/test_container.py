@@ -89,7 +89,7 @@ def end_by(instance: ContainerInstance, route: str, /, **query: object) -> str:
 
 
 def test_a_service_is_built_started_and_told_where_to_listen(start: Start) -> None:
-    instance = start(GoSource(PLAIN))
+    instance = start(GoSource(PLAIN, agent=False))
 
     assert get(instance, "/") == b"plain\n"
     environment = told(instance)["env"]
@@ -102,6 +102,11 @@ def test_a_service_is_built_started_and_told_where_to_listen(start: Start) -> No
     ]
     with urllib.request.urlopen(f"{instance.endpoints().pprof_url}/heap?debug=1") as response:
         assert b"heap/2" in response.readline(), "period 1"
+
+
+def test_with_its_agent_start_up_runs_at_full_speed(start: Start) -> None:
+    """The agent makes the profile exact later, when the service is ready."""
+    assert "GODEBUG" not in told(start(GoSource(PLAIN)))["env"]
 
 
 def test_placeholders_are_replaced_in_the_environment_and_the_arguments(start: Start) -> None:
