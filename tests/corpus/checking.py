@@ -88,6 +88,9 @@ def complaints(outcome: Outcome) -> list[str]:
     off = count_error(case, report)
     if off is not None and off > _COUNT_SHARE:
         wrong.append(f"{case.objects} objects per request, and not {described(report)}")
+    goroutines = sum(one.goroutines_per_iteration for one in report.findings)
+    if case.goroutines and abs(goroutines / case.goroutines - 1) > _COUNT_SHARE:
+        wrong.append(f"{case.goroutines} goroutines per request, and not {described(report)}")
     return wrong
 
 

@@ -13,13 +13,13 @@ type payment struct{ settled chan struct{} }
 
 func (p *payment) poll() {
 	for {
-		<-time.After(20 * time.Millisecond)
+		<-time.After(time.Second)
 	}
 }
 
 func (p *payment) pollAndSleep() {
 	for {
-		time.Sleep(20 * time.Millisecond)
+		time.Sleep(time.Second)
 	}
 }
 
@@ -28,7 +28,7 @@ func (p *payment) pollUntilSettled() {
 		select {
 		case <-p.settled:
 			return
-		case <-time.After(20 * time.Millisecond):
+		case <-time.After(time.Second):
 		}
 	}
 }

@@ -19,9 +19,9 @@ func (r *reminder) remind() {}
 
 func remindDaily(cart int64) {
 	r := &reminder{cart: cart}
-	r.timer = time.AfterFunc(50*time.Millisecond, func() {
+	r.timer = time.AfterFunc(time.Second, func() {
 		r.remind()
-		r.timer.Reset(50 * time.Millisecond)
+		r.timer.Reset(time.Second)
 	})
 }
 
