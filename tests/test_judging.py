@@ -47,7 +47,7 @@ def test_no_alarm_arises_among_thousands_of_places() -> None:
     """One that looks like a line by chance must look better, the more places there are."""
     line = growth([8, 1, 5, 30, 10, 20, 9, 16, 18])
     assert judged(series(ROUNDS, {SITE: line})).steady
-    others = {
+    others: dict[Stack, Growth] = {
         (HANDLER._replace(function=f"example.com/shop.g{k}"), SERVE): growth((1, -1) * 4 + (0,))
         for k in range(12_000)
     }

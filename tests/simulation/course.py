@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import ClassVar
 
+from pytest_echoleak.allowing import Allowance
 from pytest_echoleak.expiry import gone
 from pytest_echoleak.options import Options
 from pytest_echoleak.ownership import Ownership
@@ -96,7 +97,13 @@ class MadeService:
         return Series(iterations, self._exact, kinds[0], kinds[1], totals)
 
 
-def take(places: Sequence[Place], options: Options | None = None, *, exact: bool = True) -> Course:
+def take(
+    places: Sequence[Place],
+    options: Options | None = None,
+    *,
+    allowances: Sequence[Allowance] = (),
+    exact: bool = True,
+) -> Course:
     """Take the course of a check on a service with these places."""
     options = options or Options()
     service = MadeService(places, options.warmup, exact=exact)
@@ -104,7 +111,7 @@ def take(places: Sequence[Place], options: Options | None = None, *, exact: bool
     for number in range(options.rounds):
         service.round(share + (number < more))
     while True:
-        judgement = judged(service.series(), options)
+        judgement = judged(service.series(), options, allowances)
         verdict = conclude(judgement, exhausted=False)
         done = sum(service.iterations)
         wanted = 0
@@ -116,13 +123,13 @@ def take(places: Sequence[Place], options: Options | None = None, *, exact: bool
     final = conclude(judgement, exhausted=True)
     assert final is not None, "an exhausted check has a verdict"
     if final == "inconclusive" and not judgement.too_short:
-        left = judged(service.rested(), options)
+        left = judged(service.rested(), options, allowances)
         grown, stayed = judgement.steady + judgement.unclear, left.steady + left.unclear
         if gone(grown, stayed, done, options.detect):
             final = "clean"
     return Course(final, service.iterations, judgement)
 
 
-def judged(series: Series, options: Options) -> Judgement:
+def judged(series: Series, options: Options, allowances: Sequence[Allowance] = ()) -> Judgement:
     """Judge a series for the made-up service."""
-    return judge(series, OWN, detect=options.detect, tolerance=Tolerance())
+    return judge(series, OWN, detect=options.detect, tolerance=Tolerance(), allowances=allowances)

@@ -6,9 +6,11 @@ of a service, not what the rule sees in it: some are harder than any service tha
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import TypeAlias
 
 from tests.simulation.places import (
@@ -66,9 +68,9 @@ def several_stacks(source: random.Random) -> list[Place]:
 
 
 def several_lines(source: random.Random) -> list[Place]:
-    """Each request leaks through one of 300 lines of the service's own."""
+    """Each request leaks through one of 200 lines of the service's own."""
     return background(source) + [
-        Place(line(1000 + k), at_random(source, 1 / 300)) for k in range(300)
+        Place(line(1000 + k), at_random(source, 1 / 200)) for k in range(200)
     ]
 
 
@@ -154,7 +156,7 @@ LEAKS: dict[str, Model] = {
     "slice of 64 B, one in 3": leak_at(lambda _: in_steps(appended, 64, rate=1 / 3)),
     "buffers of random size, one in 100": leak_at(random_sizes),
     "40 stacks, one in 100": several_stacks,
-    "300 lines, each": several_lines,
+    "200 lines, each": several_lines,
     "shared small blocks, one in 100": split_blocks,
     "beside filling caches, one in 100": leak_and_caches,
     "beside an LRU, one in 10": leak_and_lru,
@@ -364,3 +366,52 @@ HEALTHY: dict[str, Model] = {
     "40 restless places": restless,
     "six of these at once": several,
 }
+
+
+def _recorded() -> dict[str, Model]:
+    """Return the services whose series record.py has written down."""
+    file = Path(__file__).with_name("recorded.json")
+    recording = json.loads(file.read_text())
+    return {
+        f"recorded: {name}": partial(resampled, route, recording["iterations"])
+        for name, route in recording["routes"].items()
+    }
+
+
+def resampled(
+    route: dict[str, list[list[int]]], iterations: int, source: random.Random
+) -> list[Place]:
+    """Return a service that moves as a recorded one did.
+
+    It begins as that did. Later rounds are drawn from the recording's second half; all stacks take
+    the same, for they moved together.
+    """
+    drawn: list[int] = []
+    places = []
+    for kind in ("heap", "goroutines"):
+        for number, values in enumerate(route[kind]):
+            grown = list(zip(values[::2], values[1::2], strict=True))
+            level = _replayed(grown, iterations, drawn, source)
+            places.append(Place(line(5000 + number), level, kind == "goroutines"))
+    return places
+
+
+def _replayed(
+    grown: list[tuple[int, int]], iterations: int, drawn: list[int], source: random.Random
+) -> LevelAt:
+    rounds = len(grown)
+
+    def level(done: int) -> tuple[float, float]:
+        count = size = 0.0
+        for place in range(done // iterations):
+            if place >= len(drawn):
+                late = source.randrange(rounds // 2, rounds)
+                drawn.append(place if place < rounds else late)
+            count += grown[drawn[place]][0]
+            size += grown[drawn[place]][1]
+        return count, size
+
+    return level
+
+
+HEALTHY |= _recorded()
