@@ -4,6 +4,7 @@
 # make corpus       checks all services of the corpus, leaky and healthy (RUNS=10: ten times)
 # make soak-healthy    checks the healthy ones over and over (CHECKS=1000; may take an hour)
 # make simulate   shows by simulation how often the verdict errs (an hour or two)
+# make bench   compares the plugin's speed with wrk's and go tool pprof's (ten minutes; the README has the table)
 # make lint    ruff, mypy --strict, gofmt and go vet
 #
 # Python 3.10 or later is all that must be there; `make demo PYTHON=/path/to/python3.12` takes another.
@@ -20,7 +21,7 @@ BIN := $(CURDIR)/.venv/bin
 export PATH := $(BIN):$(PATH)
 # One process of pytest per core; each has services of its own.
 WORKERS := -n auto --maxprocesses 4
-GO_FOLDERS := example_project tests/goapps
+GO_FOLDERS := example_project tests/goapps tests/benchmarks
 
 .PHONY: help demo test test-lowest acceptance corpus soak-healthy simulate lint format picture env dev-env clean
 
@@ -66,6 +67,9 @@ soak-healthy: dev-env
 
 simulate: dev-env
 	@$(BIN)/python -m tools.simulate
+
+bench: dev-env
+	@$(BIN)/python -m tests.benchmarks
 
 lint: dev-env
 	$(BIN)/ruff check .

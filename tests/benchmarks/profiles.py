@@ -94,38 +94,65 @@ def _snapshot(data: bytes, stacks: StackTable) -> Snapshot:
 def make_profile(samples: int, grown: int) -> bytes:
     """Return a profile of as many stacks, 15 to 30 frames deep, as a large service has.
 
-    The first `grown` of them hold one object more. Two profiles of the same size have the same
-    stacks.
+    Half of the `grown` ones hold one object more, half are new. As Go has it, new ones stand in
+    front, and locations are numbered as they are met: other numbers than in a profile without.
     """
     chance = random.Random(samples)
-    message: Any = profile_class()()
-    strings: dict[str, int] = {}
-
-    def string(text: str) -> int:
-        return strings.setdefault(text, len(strings))
-
-    string("")
-    for name, unit in _TYPES:
-        message.sample_type.add(type=string(name), unit=string(unit))
-    message.period_type.type, message.period_type.unit = string("space"), string("bytes")
-    message.period = 1
     functions = max(samples // 8, 500)
-    for number in range(1, functions + 1):
-        package = f"example.com/shop/internal/part{number % 97}"
-        message.function.add(
-            id=number,
-            name=string(f"{package}.(*Service{number % 13}).Handle{number}"),
-            filename=string(f"{package}/file{number % 29}.go"),
-        )
-        location = message.location.add(id=number, address=0x400000 + 64 * number)
-        location.line.add(function_id=number, line=number % 800 + 1)
-    for number in range(samples):
-        depth = chance.randint(15, 30)
-        stack = [chance.randint(1, functions) for _ in range(depth)]
-        held = number % 7 + (number < grown)
+    stacks = [
+        tuple(chance.randint(1, functions) for _ in range(chance.randint(15, 30)))
+        for _ in range(samples)
+    ]
+    made = _Made()
+    new = grown // 2
+    for number, stack in enumerate(stacks[:new]):
+        made.add((*reversed(stack), functions), number % 7 + 1, number)
+    for number, stack in enumerate(stacks):
+        made.add(stack, number % 7 + (number < grown - new), number)
+    return made.packed()
+
+
+class _Made:
+    """A profile in the making."""
+
+    def __init__(self) -> None:
+        self._message: Any = profile_class()()
+        self._strings: dict[str, int] = {"": 0}
+        self._locations: dict[int, int] = {}
+        for name, unit in _TYPES:
+            self._message.sample_type.add(type=self._string(name), unit=self._string(unit))
+        self._message.period_type.type = self._string("space")
+        self._message.period_type.unit = self._string("bytes")
+        self._message.period = 1
+
+    def add(self, stack: tuple[int, ...], held: int, number: int) -> None:
+        """Add a stack of functions that holds so many objects."""
         size = 16 * (1 + number % 40)
-        message.sample.add(
-            location_id=stack, value=[held + 50, size * (held + 50), held, size * held]
+        made = held + 50
+        self._message.sample.add(
+            location_id=[self._location(function) for function in stack],
+            value=[made, size * made, held, size * held],
         )
-    message.string_table.extend(strings)
-    return gzip.compress(message.SerializeToString(), 6)
+
+    def packed(self) -> bytes:
+        """Return the whole profile, as Go serves it."""
+        self._message.string_table.extend(self._strings)
+        return gzip.compress(self._message.SerializeToString(), 6)
+
+    def _location(self, function: int) -> int:
+        known = self._locations.get(function)
+        if known is not None:
+            return known
+        number = self._locations[function] = len(self._locations) + 1
+        package = f"example.com/shop/internal/part{function % 97}"
+        self._message.function.add(
+            id=number,
+            name=self._string(f"{package}.(*Service{function % 13}).Handle{function}"),
+            filename=self._string(f"{package}/file{function % 29}.go"),
+        )
+        location = self._message.location.add(id=number, address=0x400000 + 64 * function)
+        location.line.add(function_id=number, line=function % 800 + 1)
+        return number
+
+    def _string(self, text: str) -> int:
+        return self._strings.setdefault(text, len(self._strings))
