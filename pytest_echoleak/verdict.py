@@ -1,7 +1,13 @@
 """The verdict: series of growth per stack in, findings and a decision out. No I/O, no clock.
 
 Each place in the user's code is judged (its stacks folded by their nearest own frame), each
-goroutine's entry function, and the process as a whole; how one growth is judged is trends.py's.
+goroutine's entry function, what only shows where places are added up (judging.py), and the process
+as a whole; how one growth is judged is trends.py's.
+
+Many places are many chances to err. A place is accused only if chance alone would make one of ALL
+places that moved look so in fewer than one of ten million looks (steadiness.py); the many looks and
+beginnings of lines within a check cost two powers of ten of that. A leak is one place, and missed
+with the chance that this one errs: one in 1,000 (trends.py). tests/simulation measures both.
 
 - No growth that is not excluded, and enough iterations: *clean*.
 - Steady growth of heap is a *leak* once it went on for `plateau` iterations, or for as many as the

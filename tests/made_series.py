@@ -12,7 +12,7 @@ from pytest_echoleak.options import Options
 from pytest_echoleak.ownership import Ownership
 from pytest_echoleak.pprof.frames import Frame, Stack
 from pytest_echoleak.schedule import next_round
-from pytest_echoleak.series import Growth, Series
+from pytest_echoleak.series import Growth, Held, Kind, Series
 from pytest_echoleak.services.instance import Module
 from pytest_echoleak.tolerance import Tolerance
 from pytest_echoleak.verdict import Judgement, conclude, judge
@@ -56,10 +56,16 @@ def judged(
     detect: float = 0.01,
     tolerance: Tolerance | None = None,
     allowances: Sequence[Allowance] = (),
+    before: Mapping[tuple[Allowance, Kind], Held] | None = None,
 ) -> Judgement:
     """Judge a series for the service of this module."""
     return judge(
-        what, OWN, detect=detect, tolerance=tolerance or Tolerance(), allowances=allowances
+        what,
+        OWN,
+        detect=detect,
+        tolerance=tolerance or Tolerance(),
+        allowances=allowances,
+        before=before,
     )
 
 

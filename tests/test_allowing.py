@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from pytest_echoleak.allowing import Allowance, written
+from pytest_echoleak.allowing import Allowance, held_before, written
 from pytest_echoleak.pprof.frames import Frame
-from pytest_echoleak.series import Growth
+from pytest_echoleak.series import Growth, Held
 from pytest_echoleak.tolerance import Allow
+from pytest_echoleak.verdict import conclude
+from tests.made_series import HANDLER, SERVE, SITE, growth, judged, series
+from tests.made_snapshots import snapshot
 
 STACK = (
     Frame("github.com/hashicorp/golang-lru/v2.(*Cache[go.shape.string,go.shape.int]).Add", "", 1),
@@ -94,3 +99,36 @@ class TestLimits:
         why = allowance("f", at_most_goroutines=29).exceeded("goroutine", self.growths)
         assert why == "Allow('f') accepts at_most_goroutines=29, but it grew by 30"
         assert not allowance("f", at_most_objects=0).exceeded("goroutine", self.growths)
+
+
+class TestLifeOfTheService:
+    """What earlier tests put into a cache counts against its capacity."""
+
+    cache = Allowance(Allow(function="*.handle", reason="an LRU", at_most_objects=20_000))
+    rounds = (381, 381, 381)
+
+    @pytest.mark.parametrize(("held", "verdict"), [(18_857, "clean"), (18_858, "leak")])
+    def test_what_it_held_before_counts(self, held: int, verdict: str) -> None:
+        before = held_before(snapshot({SITE: held, (SERVE,): 10**6}), [self.cache])
+        assert before == {(self.cache, "heap"): Held(held, held * 64)}
+        made = series(self.rounds, {SITE: growth(self.rounds)})
+        judgement = judged(made, allowances=[self.cache], before=before)
+        assert conclude(judgement, exhausted=True) == verdict
+        if verdict == "leak":
+            note = judgement.steady[0].note
+            assert note.endswith("but it grew by 1,143 and holds 20,001 now")
+
+    def test_a_cache_that_is_over_its_limit_but_still_is_no_matter_of_this_check(self) -> None:
+        before = held_before(snapshot({SITE: 30_000}), [self.cache])
+        loader = (HANDLER, HANDLER._replace(line=9), SERVE)
+        replaced = {SITE: growth(self.rounds), loader: growth((-381, -381, -381))}
+        judgement = judged(series(self.rounds, replaced), allowances=[self.cache], before=before)
+        assert conclude(judgement, exhausted=True) == "clean"
+
+    def test_only_limits_are_asked_for_and_only_exact_snapshots_tell(self) -> None:
+        unlimited = Allowance(Allow(function="*.handle", reason="known"))
+        assert held_before(snapshot({SITE: 5}), [unlimited]) == {}
+        assert held_before(snapshot({SITE: 5}), [unlimited, self.cache]) == {}
+        assert held_before(replace(snapshot({SITE: 5}), exact=False), [self.cache]) == {}
+        goroutines = held_before(snapshot(goroutines={SITE: 3}), [self.cache])
+        assert goroutines == {(self.cache, "goroutine"): Held(3, 0)}
