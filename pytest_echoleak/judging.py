@@ -19,7 +19,7 @@ from pytest_echoleak.folding import Fold, fold_stacks, place_of
 from pytest_echoleak.ownership import Ownership
 from pytest_echoleak.pprof.frames import Frame, Stack
 from pytest_echoleak.series import Growth
-from pytest_echoleak.small_blocks import candidates, may_share
+from pytest_echoleak.small_blocks import candidates, is_block, shared
 from pytest_echoleak.trends import Trend, trend
 
 _UNBALANCED_SHARE = 0.05
@@ -48,19 +48,20 @@ class _Judging:
         self._ownership = ownership
 
     def growing(self) -> list[tuple[Fold, Trend]]:
-        shared = self._shared()
-        if not shared:
-            return self._separately(self._folds)
-        blocks = fold_stacks("heap", shared, self._ownership)
-        rest = self._separately(self._without(shared))
+        stacks = self._shared()
+        if not stacks:
+            return [(_unaccused(fold), found) for fold, found in self._separately(self._folds)]
+        blocks = fold_stacks("heap", stacks, self._ownership)
+        rest = self._separately(self._without(stacks))
         lines = tuple(
-            dict.fromkeys(place_of(stack, self._ownership) for stack in candidates(shared))
+            dict.fromkeys(place_of(stack, self._ownership) for stack in candidates(stacks))
         )
         keepers = [fold for fold, _ in rest if fold.frame in lines]
         if len(keepers) == 1:  # what else grows there tells who keeps them
-            whole = fold_stacks("heap", {**keepers[0].parts, **shared}, self._ownership)
+            whole = fold_stacks("heap", {**keepers[0].parts, **stacks}, self._ownership)
             whole = replace(whole, frame=keepers[0].frame, stack=keepers[0].stack)
             return [(whole if fold is keepers[0] else fold, found) for fold, found in rest]
+        rest = [(_unaccused(fold), found) for fold, found in rest]
         return [*rest, (replace(blocks, frame=SHARED, shared=lines), self._trend(blocks.growth))]
 
     def _trend(self, growth: Growth) -> Trend:
@@ -68,23 +69,23 @@ class _Judging:
 
     def _shared(self) -> dict[Stack, Growth]:
         """Return the stacks that may share blocks, where more than one line of them grows."""
-        stacks = {
+        heap = {
             stack: growth
             for fold in self._folds
             if fold.kind == "heap"
             for stack, growth in fold.parts.items()
-            if may_share(growth, self._iterations)
         }
+        stacks = shared(heap, self._iterations)
         if not stacks:
             return {}
         lines = {place_of(stack, self._ownership) for stack in candidates(stacks)}
         growth = fold_stacks("heap", stacks, self._ownership).growth
         return stacks if len(lines) > 1 and self._trend(growth) is not Trend.EXCLUDED else {}
 
-    def _without(self, shared: dict[Stack, Growth]) -> list[Fold]:
+    def _without(self, stacks: dict[Stack, Growth]) -> list[Fold]:
         left: list[Fold] = []
         for fold in self._folds:
-            parts = {stack: one for stack, one in fold.parts.items() if stack not in shared}
+            parts = {stack: one for stack, one in fold.parts.items() if stack not in stacks}
             if fold.kind != "heap" or len(parts) == len(fold.parts):
                 left.append(fold)
             elif parts:
@@ -123,6 +124,13 @@ class _Judging:
         parts = {stack: growth for fold in lines for stack, growth in fold.parts.items()}
         whole = fold_stacks("heap", parts, self._ownership)
         return [(whole, self._trend(whole.growth))]
+
+
+def _unaccused(fold: Fold) -> Fold:
+    """Return a fold of small blocks that no line of the service opened as what it is: shared."""
+    if fold.own or fold.kind != "heap" or not all(map(is_block, fold.parts.values())):
+        return fold
+    return replace(fold, frame=SHARED, shared=(fold.frame,))
 
 
 def _balanced(fold: Fold) -> bool:

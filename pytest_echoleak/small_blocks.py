@@ -20,21 +20,53 @@ _CANDIDATE_SHARE = 0.01
 _CANDIDATE_OBJECTS = 2
 
 
-def may_share(growth: Growth, iterations: Sequence[int]) -> bool:
-    """Tell whether blocks of 16 bytes grew, and by no whole number per iteration."""
-    count = sum(growth.count)
-    if count == 0 or any(
-        size != _BLOCK_BYTES * number
+def is_block(growth: Growth) -> bool:
+    """Tell whether what grew are blocks of 16 bytes."""
+    return any(growth.count) and all(
+        size == _BLOCK_BYTES * number
         for number, size in zip(growth.count, growth.bytes, strict=True)
-    ):
-        return False
-    count = runs = 0.0
-    for number, n in zip(reversed(growth.count), reversed(iterations), strict=True):
-        count, runs = count + number, runs + n
+    )
+
+
+def shared(stacks: Mapping[Stack, Growth], iterations: Sequence[int]) -> dict[Stack, Growth]:
+    """Return those of `stacks` whose growth may be blocks that they open for each other.
+
+    Which line opens a block may stay the same for thousands of iterations, and then change: what
+    grew by a whole number from some round on belongs to the others where only all of them together
+    grew by one in every round.
+    """
+    blocks = {stack: growth for stack, growth in stacks.items() if is_block(growth)}
+    parts = {s: one for s, one in blocks.items() if not _whole_at_last(one.count, iterations)}
+    late = {
+        stack: growth
+        for stack, growth in blocks.items()
+        if stack not in parts and not _whole(growth.count, iterations)
+    }
+    if parts and late:
+        both = {**parts, **late}
+        counts = [sum(grown) for grown in zip(*(one.count for one in both.values()), strict=True)]
+        if _whole(counts, iterations):
+            return both
+    return parts
+
+
+def _whole(counts: Sequence[float], iterations: Sequence[int]) -> bool:
+    """Tell whether every round grew by the same whole number per iteration."""
+    each = round(sum(counts) / sum(iterations))
+    return each > 0 and all(
+        abs(number - each * n) <= _WHOLE_OBJECTS + _WHOLE_SHARE * each * n
+        for number, n in zip(counts, iterations, strict=True)
+    )
+
+
+def _whole_at_last(counts: Sequence[float], iterations: Sequence[int]) -> bool:
+    """Tell the same of the last half: a leak may begin late."""
+    runs = 0
+    for place in range(len(counts) - 1, -1, -1):
+        runs += iterations[place]
         if 2 * runs >= sum(iterations):
-            break
-    whole = round(count / runs) * runs
-    return not whole or abs(count - whole) > _WHOLE_OBJECTS + _WHOLE_SHARE * whole
+            return _whole(counts[place:], iterations[place:])
+    return False
 
 
 def candidates(stacks: Mapping[Stack, Growth]) -> list[Stack]:

@@ -322,5 +322,5 @@ def _shared_note(fold: Fold, ownership: Ownership) -> str:
     more = f", and {len(lines) - _MOST_LINES} more" if len(lines) > _MOST_LINES else ""
     return (
         "shared small blocks: objects under 16 B without pointers share blocks, and Go charges a"
-        f" block to the line that opened it; what keeps them is at one or more of: {named}{more}"
+        f" block to the line that opened it, whoever keeps it; candidate lines: {named}{more}"
     )

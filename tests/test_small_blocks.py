@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pytest_echoleak.pprof.frames import Frame, Stack
 from pytest_echoleak.results import Finding
 from pytest_echoleak.series import Growth
-from pytest_echoleak.small_blocks import candidates, may_share
+from pytest_echoleak.small_blocks import candidates, shared
 from tests.made_series import HANDLER, SERVE, growth, judged, series
 
 ROUNDS = (381, 381, 381, 2286, 1429, 1228, 1160, 1109, 1645)
@@ -107,7 +107,27 @@ def test_a_fraction_at_one_line_alone_is_that_line_s() -> None:
     ],
 )
 def test_sharing_shows_as_a_fraction_of_blocks(what: Growth, shares: bool) -> None:
-    assert may_share(what, ROUNDS) is shares
+    assert bool(shared({ID: what}, ROUNDS)) is shares
+
+
+def test_lines_that_take_turns_share() -> None:
+    """Recorded: for thousands of requests one line opens the blocks, and then the other."""
+    first = (194, *ROUNDS[1:])
+    one, two = growth(first, 16), growth((187, *(0 for _ in ROUNDS[1:])), 16)
+    assert shared({ID: one, HEADER: two}, ROUNDS) == {ID: one, HEADER: two}
+    assert shared({ID: one, OTHER: one}, ROUNDS) == {}, "two leaks that began late"
+    (finding,) = found(id=one, header=two)
+    assert finding.objects_per_iteration == 1.0
+    assert "shop.id" in finding.note
+
+
+def test_go_s_own_code_is_not_accused_of_small_blocks() -> None:
+    """In step with the requests, net/http alone may open what the service keeps."""
+    (finding,) = found(header=growth(ROUNDS, 16))
+    assert finding.location.function == "(shared small blocks)"
+    assert "candidate lines: " in finding.note
+    (larger,) = found(header=growth(ROUNDS, 32))
+    assert larger.location.function == "net/http.readRequest"
 
 
 def test_a_stray_block_is_no_candidate() -> None:
