@@ -125,8 +125,19 @@ def described(report: LeakReport) -> str:
 
 
 def _is_culprit(case: Case, finding: Finding) -> bool:
+    source = f"services/{case.service}/main.go"
+    if case.located == "candidate":
+        return source in finding.note or finding.location.file.endswith(source)
     if case.located == "file":
-        return finding.location.file.endswith(f"services/{case.service}/main.go")
-    guilty = (case.function, *case.other_functions)
-    found = finding.location.function
-    return any(found == function or found.startswith(function + ".") for function in guilty)
+        return finding.location.file.endswith(source)
+    return any(_names(finding.location.function, name) for name in _guilty(case))
+
+
+def _guilty(case: Case) -> tuple[str, ...]:
+    return (case.function, *case.other_functions)
+
+
+def _names(found: str, function: str) -> bool:
+    """Tell whether a symbol is that function, or one inside it, wherever it was inlined."""
+    package, _, rest = function.partition(".")
+    return f"{found}.".startswith(f"{package}.") and f".{rest}." in f"{found}."

@@ -14,8 +14,9 @@ SERVICES = MODULE / "services"
 Verdict = Literal["leak", "clean", "inconclusive"]
 Framework = Literal["net/http", "echo4", "echo5"]
 # How precisely the stack of an allocation, or of a goroutine, can tell the culprit: its function;
-# its file; or not at all, because all of it is allocated by others and only its holder is known.
-Located = Literal["function", "file", "holder"]
+# its file; that it is one of several candidates, since tiny objects of others share its blocks; or
+# nothing, because all of it is allocated by others and only its holder is known.
+Located = Literal["function", "file", "candidate", "holder"]
 
 FRAMEWORKS = ("net/http", "echo4", "echo5")
 VERDICTS = ("leak", "clean", "inconclusive")
