@@ -5,13 +5,21 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+Result = TypeVar("Result")
 
 
 def seconds(call: Callable[[], object]) -> float:
     """Return how long a call takes."""
+    return timed(call)[0]
+
+
+def timed(call: Callable[[], Result]) -> tuple[float, Result]:
+    """Return how long a call takes, and its result."""
     began = time.perf_counter()
-    call()
-    return time.perf_counter() - began
+    result = call()
+    return time.perf_counter() - began, result
 
 
 def alternating(runs: int, *measures: Callable[[], float]) -> list[tuple[float, ...]]:
