@@ -36,7 +36,7 @@ def next_round(done: int, plateau: int, *, steady: bool, detect: float = 0.01) -
         return _EXTENSION * done
     if left > 0:
         return _part(done, left, max(math.ceil(left / 4), plateau // _PARTS))
-    if steady or plateau <= 0:
+    if steady:
         return 0
     settled = min(5 * plateau, _SETTLED)
     again = max(plateau + plateau // 2, settled, math.ceil(_EVENTS / detect * settled / _SETTLED))

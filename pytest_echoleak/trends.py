@@ -39,7 +39,6 @@ _SILENT_EVENTS_OF_RESTLESS = 30
 # A queue of hundreds that comes and goes would hide one in 100 from any check of this length.
 _MOST_HIDDEN = 25.0
 _UNSEEN = 1.25
-_FEW_OF_THE_START = 2
 
 
 class Trend(Enum):
@@ -109,18 +108,12 @@ def _excluded_by_last_rounds(
 
 
 def _hidden(counts: Sequence[float]) -> float:
-    """Return how many objects may have gone while as many came to stay: more than were seen to go.
-
-    One or two of the start that went for ever are no sign of more to come.
-    """
-    came = level = highest = fell = 0.0
+    """Return how many objects may have gone while as many came to stay: more than were seen to."""
+    level = highest = fell = 0.0
     for count in counts:
-        came += max(count, 0)
         level += count
         highest = max(highest, level)
         fell = max(fell, highest - level)
-    if came <= 0 and fell <= _FEW_OF_THE_START:
-        return 0.0
     return min(_UNSEEN * fell, _MOST_HIDDEN)
 
 

@@ -46,3 +46,4 @@ def test_no_period_of_the_service_falls_into_step_with_the_rounds() -> None:
         places = [done % period for done in accumulate(runs)]
         rising = sum(now > before for before, now in pairwise(places))
         assert rising < len(runs) - 2, period
+    assert len(set(runs[4:])) >= 10, "hardly two are alike"
