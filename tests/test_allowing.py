@@ -125,6 +125,11 @@ class TestLifeOfTheService:
         judgement = judged(series(self.rounds, replaced), allowances=[self.cache], before=before)
         assert conclude(judgement, exhausted=True) == "clean"
 
+    def test_what_did_not_grow_passes_no_limit(self) -> None:
+        over = Held(30_000, 64.0)
+        assert self.cache.exceeded("heap", [growth((-5, 0, 5))], over) == ""
+        assert self.cache.exceeded("heap", [growth((-5, 0, 6))], over) != ""
+
     def test_only_limits_are_asked_for_and_only_exact_snapshots_tell(self) -> None:
         unlimited = Allowance(Allow(function="*.handle", reason="known"))
         assert held_before(snapshot({SITE: 5}), [unlimited]) == {}
