@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
-from pytest_echoleak.allowing import Allowance
+from pytest_echoleak.allowing import Allowance, held_before
 from pytest_echoleak.artifacts import save_profiles
 from pytest_echoleak.errors import ServiceError, WorkloadError
 from pytest_echoleak.expiry import expiring, gone
@@ -17,7 +18,7 @@ from pytest_echoleak.ownership import Ownership
 from pytest_echoleak.pprof.frames import Stack
 from pytest_echoleak.results import Bounds, Finding, LeakReport, Progress, VerdictName
 from pytest_echoleak.schedule import idle_seconds, next_round
-from pytest_echoleak.series import Round, allocated_by_load, make_series
+from pytest_echoleak.series import Held, Kind, Round, allocated_by_load, make_series
 from pytest_echoleak.service import EchoService
 from pytest_echoleak.services.attached import exclusive
 from pytest_echoleak.services.specs import describe
@@ -100,7 +101,7 @@ class _Check:
             return self._leak_until(error)
         self._refuse_silence()
         outcome = self._until_verdict()
-        if outcome.verdict == "leak":
+        if outcome.verdict == "leak" and not outcome.judgement.proven:
             return self._unless_it_expires(outcome)
         if outcome.verdict == "inconclusive" and not outcome.judgement.too_short:
             return self._unless_it_is_gone(outcome)
@@ -164,6 +165,8 @@ class _Check:
         """Go on, in rounds ever longer, while only that can decide."""
         while True:
             judgement = self._judge()
+            if judgement.proven:
+                return _Outcome("leak", judgement)
             verdict = conclude(judgement, exhausted=False)
             wanted = self._next_round(judgement) if verdict is None else 0
             if not wanted:
@@ -180,12 +183,15 @@ class _Check:
         """Return how many iterations to go on for, 0 where there is an end to it."""
         if self._clock.over or self._kept_too_much():
             return 0
-        return next_round(self._iterations(), self._options.plateau, steady=judgement.clear)
+        options = self._options
+        return next_round(
+            self._iterations(), options.plateau, steady=judgement.clear, detect=options.detect
+        )
 
     def _judge(self) -> Judgement:
         """Judge what was measured; where it grew steadily, against what grows with no load."""
         judgement = self._judge_series()
-        if self._idle is None and judgement.steady:
+        if self._idle is None and judgement.steady and not judgement.proven:
             return self._judge_with_long_idle()
         return judgement
 
@@ -209,7 +215,14 @@ class _Check:
             detect=options.detect,
             tolerance=options.tolerance,
             allowances=self._allowances,
+            before=self._held_before,
         )
+
+    @cached_property
+    def _held_before(self) -> Mapping[tuple[Allowance, Kind], Held]:
+        first = self._measurement.first
+        assert first is not None, "a judgement needs snapshots"
+        return held_before(first, self._allowances)
 
     def _leak_until(self, error: ServiceError) -> _Outcome:
         """Return a leak where the rounds before the service's end show one; else raise."""
@@ -223,6 +236,9 @@ class _Check:
 
     def _unless_it_expires(self, outcome: _Outcome) -> _Outcome:
         """Wait for what may expire by itself, where nothing else makes it a leak."""
+        if self._idle is not None and self._gone(outcome.judgement):
+            reason = f"what grew was gone {self._idle.seconds:.1f} s later"
+            return _Outcome("clean", outcome.judgement, reason)
         findings = outcome.judgement.steady
         why = [expiring(finding) for finding in findings]
         if not all(why):
