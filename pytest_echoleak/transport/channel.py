@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pytest_echoleak.transport.answer import Answer
 from pytest_echoleak.transport.messages import Origin, TransportError
 
+# No less than a record of TLS (16 kB): a selector cannot see what is left of one.
 _READ_BYTES = 65_536
 _READ, _BOTH = selectors.EVENT_READ, selectors.EVENT_READ | selectors.EVENT_WRITE
 _WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
@@ -41,7 +42,6 @@ class Channel:
         self._data = data
         self._socket: socket.socket | None = None
         self._news: Callable[[float], object] | None = None
-        self._pending: Callable[[], int] | None = None
         self._tls: ssl.SSLContext | None = None
         self._unsent = memoryview(b"")
         self.answer = Answer(limit_bytes)
@@ -111,17 +111,13 @@ class Channel:
 
     def _receive(self, sock: socket.socket, answer: Answer) -> None:
         try:
-            while not answer.done:
-                data = sock.recv(_READ_BYTES)
-                if data:
-                    answer.feed(data)
-                else:
-                    answer.end_of_stream()
-                # The selector sees no bytes that TLS has read already.
-                if not (self._pending and self._pending()):
-                    return
+            data = sock.recv(_READ_BYTES)
         except _WOULD_BLOCK:
             return
+        if data:
+            answer.feed(data)
+        else:
+            answer.end_of_stream()
 
     def _send_more(self, sock: socket.socket) -> None:
         try:
@@ -157,12 +153,10 @@ class Channel:
         sock.settimeout(max(self.deadline - time.monotonic(), 0.001))
         self._tls = self._tls or ssl.create_default_context()
         try:
-            wrapped = self._tls.wrap_socket(sock, server_hostname=self._origin.host)
+            return self._tls.wrap_socket(sock, server_hostname=self._origin.host)
         except BaseException:
             sock.close()
             raise
-        self._pending = wrapped.pending
-        return wrapped
 
     def _closed_by_peer(self, sock: socket.socket) -> bool:
         """Tell whether an idle connection is over: nothing is owed to us, so any news is the end.

@@ -18,7 +18,7 @@ from pytest_echoleak.workload.driver import driving
 from pytest_echoleak.workload.workload import to_workload
 from tests.transport.exchanging import GET
 
-BODY = b"x" * 1_000_000
+BODY = b"x" * (60 << 14)  # whole records of TLS
 
 
 @pytest.fixture(scope="module")
