@@ -10,7 +10,8 @@ from typing import Literal, TypeAlias
 
 from pytest_echoleak.ownership import is_runtime_cache, made_by_measuring, without_runtime
 from pytest_echoleak.pprof.frames import Stack
-from pytest_echoleak.snapshots.snapshot import Snapshot, Usage
+from pytest_echoleak.pprof.profiles import Usage
+from pytest_echoleak.snapshots.snapshot import Snapshot
 
 # An agent tells 32 frames of a goroutine, the innermost being the runtime's.
 _COMPARED_FRAMES = 24

@@ -6,15 +6,17 @@ from collections.abc import Mapping
 
 from pytest_echoleak.pprof.frames import Stack
 from pytest_echoleak.pprof.memstats import MemStats
+from pytest_echoleak.pprof.profiles import Usage
 from pytest_echoleak.pprof.stacks import StackTable
-from pytest_echoleak.snapshots.snapshot import RawProfiles, Snapshot, Usage
+from pytest_echoleak.snapshots.snapshot import RawProfiles, Snapshot
 
 STACKS = StackTable()
 
 
 def site(stack: Stack) -> int:
     """Return the number that `stack` has in all snapshots made here."""
-    return STACKS.site(tuple(STACKS.location((frame,)) for frame in stack))
+    (number,) = STACKS.sites([STACKS.location((frame,)) for frame in stack], [len(stack)])
+    return number
 
 
 def snapshot(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -11,8 +11,9 @@ from google.protobuf.message import DecodeError
 
 from pytest_echoleak.errors import ProfileError
 from pytest_echoleak.pprof.frames import Frame, Stack
+from pytest_echoleak.pprof.samples import read_samples
 from pytest_echoleak.pprof.stacks import StackTable
-from pytest_echoleak.pprof.wire import profile_class
+from pytest_echoleak.pprof.wire import packed_profile_class
 from pytest_echoleak.text import printable_line
 from pytest_echoleak.transport import TransportError, gunzip
 
@@ -20,12 +21,11 @@ from pytest_echoleak.transport import TransportError, gunzip
 UNPACKED_LIMIT_BYTES = 64 << 20
 
 
-class SiteUsage(NamedTuple):
-    """What one allocation site holds (`inuse`), and how many objects it has ever allocated."""
+class Usage(NamedTuple):
+    """What an allocation site holds: live objects, and the bytes in them."""
 
-    inuse_objects: int
-    inuse_bytes: int
-    alloc_objects: int
+    objects: int
+    bytes: int
 
 
 @dataclass(frozen=True)
@@ -33,11 +33,12 @@ class HeapProfile:
     """A heap profile. `period_bytes` is the sampling rate in force: 1 means every object.
 
     A site is a stack, by its number in `stacks`: records that differ in object size or pprof labels
-    alone are added up.
+    alone are added up. `usage` is what each holds, `allocated_objects` how many it ever allocated.
     """
 
     period_bytes: int
-    usage: Mapping[int, SiteUsage]
+    usage: Mapping[int, Usage]
+    allocated_objects: Mapping[int, int]
     stacks: StackTable
 
     @property
@@ -65,14 +66,27 @@ def decode_heap(data: bytes, stacks: StackTable | None = None) -> HeapProfile:
     Profiles that are to be compared are decoded with the same `stacks`.
     """
     profile = _Decoder(data, "heap profile", stacks)
-    objects, size, allocated = profile.columns(("inuse_objects", "inuse_space", "alloc_objects"))
-    usage: dict[int, SiteUsage] = {}
-    for site, values in profile.samples():
-        one = SiteUsage(values[objects], values[size], values[allocated])
-        if site in usage:
-            one = SiteUsage(*map(sum, zip(usage[site], one, strict=True)))
-        usage[site] = one
-    return HeapProfile(profile.period, usage, profile.stacks)
+    objects, size, allocated = (
+        profile.values[column :: profile.width]
+        for column in profile.columns(("inuse_objects", "inuse_space", "alloc_objects"))
+    )
+    usage = dict(zip(profile.sites, map(Usage, objects, size), strict=True))
+    ever = dict(zip(profile.sites, allocated, strict=True))
+    if len(usage) < len(profile.sites):
+        usage, ever = _added_up(profile.sites, objects, size, allocated)
+    return HeapProfile(profile.period, usage, ever, profile.stacks)
+
+
+def _added_up(
+    sites: Sequence[int], objects: Sequence[int], size: Sequence[int], allocated: Sequence[int]
+) -> tuple[dict[int, Usage], dict[int, int]]:
+    usage: dict[int, Usage] = {}
+    ever: defaultdict[int, int] = defaultdict(int)
+    for site, count, size_bytes, made in zip(sites, objects, size, allocated, strict=True):
+        known = usage.get(site, Usage(0, 0))
+        usage[site] = Usage(known.objects + count, known.bytes + size_bytes)
+        ever[site] += made
+    return usage, dict(ever)
 
 
 def decode_goroutines(data: bytes, stacks: StackTable | None = None) -> GoroutineProfile:
@@ -99,8 +113,8 @@ def by_stack(profile: GoroutineProfile) -> dict[Stack, int]:
 def _goroutines(profile: _Decoder, name: str) -> GoroutineProfile:
     (column,) = profile.columns((name,))
     counts: defaultdict[int, int] = defaultdict(int)
-    for site, values in profile.samples():
-        counts[site] += values[column]
+    for site, count in zip(profile.sites, profile.values[column :: profile.width], strict=True):
+        counts[site] += count
     return GoroutineProfile(dict(counts), profile.stacks)
 
 
@@ -114,8 +128,9 @@ class _Decoder:
         self._strings: list[str] = list(self._message.string_table)
         if not self._strings:
             raise ProfileError(f"the {what} has no string table: it is no profile, or damaged")
-        self._numbers = self._locations()
         self.period = int(self._message.period)
+        self.width = len(self._message.sample_type)
+        self.sites, self.values = self._samples()
 
     def columns(self, wanted: tuple[str, ...]) -> tuple[int, ...]:
         """Return where in each sample's values the `wanted` ones stand."""
@@ -128,19 +143,6 @@ class _Decoder:
             )
         return tuple(names.index(name) for name in wanted)
 
-    def samples(self) -> Iterator[tuple[int, list[int]]]:
-        """Yield each sample's site and values."""
-        width = len(self._message.sample_type)
-        number, site = self._numbers.__getitem__, self.stacks.site
-        for sample in self._message.sample:
-            values = list(sample.value)
-            if len(values) != width:
-                raise self._damaged(f"a sample has {len(values)} values, not {width}")
-            try:
-                yield site(tuple(map(number, sample.location_id))), values
-            except KeyError as cause:
-                raise self._damaged(f"location {cause} is not in it") from cause
-
     def _parse(self, data: bytes) -> Any:
         if data[:2] == b"\x1f\x8b":
             try:
@@ -152,7 +154,7 @@ class _Decoder:
         if len(data) > UNPACKED_LIMIT_BYTES:
             text = f"the {self._what} is longer than {UNPACKED_LIMIT_BYTES} bytes"
             raise ProfileError(text)
-        message = profile_class()()
+        message = packed_profile_class()()
         try:
             message.ParseFromString(data)
         except (DecodeError, UnicodeDecodeError) as cause:
@@ -161,6 +163,21 @@ class _Decoder:
                 f"this is not a {self._what}: {len(data)} bytes that begin with {start!r}"
             ) from cause
         return message
+
+    def _samples(self) -> tuple[list[int], Sequence[int]]:
+        """Return the site of each sample, and the values of all, one sample behind the other."""
+        try:
+            samples = read_samples(self._message.sample)
+        except DecodeError as cause:
+            raise self._damaged("a sample's lists cannot be read") from cause
+        for width in set(samples.widths) - {self.width}:
+            raise self._damaged(f"a sample has {width} values, not {self.width}")
+        try:
+            numbers = self._locations()
+            locations = [numbers[location] for location in samples.location_ids]
+        except KeyError as cause:
+            raise self._damaged(f"location {cause} is not in it") from cause
+        return self.stacks.sites(locations, samples.depths), samples.values
 
     def _locations(self) -> dict[int, int]:
         """Return the number of each location, by its id in this profile."""

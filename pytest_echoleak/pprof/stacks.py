@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import struct
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from pytest_echoleak.errors import ProfileError
 from pytest_echoleak.pprof.frames import Stack
@@ -20,30 +21,45 @@ class StackTable(Mapping[int, Stack]):
     def __init__(self) -> None:
         self._locations: dict[Stack, int] = {}
         self._frames: list[Stack] = []
-        self._sites: dict[tuple[int, ...], int] = {}
-        self._places: list[tuple[int, ...]] = []
+        # The numbers of a stack's locations, in four bytes each: hashed and kept for little.
+        self._sites: dict[bytes, int] = {}
+        self._places: list[bytes] = []
         self._stacks: dict[int, Stack] = {}
 
     def location(self, frames: Stack) -> int:
         """Return the number of a location, which is the frames inlined into one call."""
-        number = self._locations.setdefault(frames, len(self._frames))
-        if number == len(self._frames):
+        number = self._locations.get(frames)
+        if number is None:
+            number = self._locations[frames] = len(self._frames)
             self._frames.append(frames)
         return number
 
-    def site(self, locations: tuple[int, ...]) -> int:
-        """Return the number of the stack that is made of these locations, the innermost first."""
-        number = self._sites.setdefault(locations, len(self._places))
-        if number == len(self._places):
-            if number >= _MOST_SITES:
-                raise ProfileError(f"its profiles have named more than {_MOST_SITES:,} stacks")
-            self._places.append(locations)
-        return number
+    def sites(self, locations: Sequence[int], depths: Iterable[int]) -> list[int]:
+        """Return the numbers of stacks: each has so many of `locations`, the innermost first."""
+        packed = struct.pack(f"<{len(locations)}i", *locations)
+        known, result, start = self._sites, [], 0
+        for depth in depths:
+            end = start + 4 * depth
+            place = packed[start:end]
+            start = end
+            site = known.get(place)
+            if site is None:
+                site = self._add(place)
+            result.append(site)
+        return result
+
+    def _add(self, place: bytes) -> int:
+        site = self._sites[place] = len(self._places)
+        if site >= _MOST_SITES:
+            raise ProfileError(f"its profiles have named more than {_MOST_SITES:,} stacks")
+        self._places.append(place)
+        return site
 
     def __getitem__(self, site: int) -> Stack:
         stack = self._stacks.get(site)
         if stack is None:
-            parts = [self._frames[number] for number in self._places[site]]
+            numbers = struct.iter_unpack("<i", self._places[site])
+            parts = [self._frames[number] for (number,) in numbers]
             stack = self._stacks[site] = tuple(frame for part in parts for frame in part)
         return stack
 

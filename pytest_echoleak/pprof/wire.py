@@ -15,11 +15,12 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 from google.protobuf.internal import api_implementation
 
 _FIELD = descriptor_pb2.FieldDescriptorProto
-_INT64, _UINT64, _BOOL, _STRING = (
+_INT64, _UINT64, _BOOL, _STRING, _BYTES = (
     _FIELD.TYPE_INT64,
     _FIELD.TYPE_UINT64,
     _FIELD.TYPE_BOOL,
     _FIELD.TYPE_STRING,
+    _FIELD.TYPE_BYTES,
 )
 
 # message -> fields in the order of their numbers: (name, scalar type or message name, repeated)
@@ -82,12 +83,34 @@ _MESSAGES: dict[str, tuple[tuple[str, int | str, bool], ...]] = {
 }
 
 
-@functools.cache
+# The same messages with each sample's lists left as they are on the wire: see samples.py.
+_PACKED_SAMPLE: tuple[tuple[str, int | str, bool], ...] = (
+    ("location_id", _BYTES, False),
+    ("value", _BYTES, False),
+    ("label", "Label", True),
+)
+
+
 def profile_class() -> Any:
     """Return the message class of `perftools.profiles.Profile`.
 
     Warns where protobuf runs without its compiled backend.
     """
+    return _message_class("Profile", packed=False)
+
+
+def packed_profile_class() -> Any:
+    """Return the same class, whose samples have their lists of numbers as bytes."""
+    return _message_class("Profile", packed=True)
+
+
+def sample_class() -> Any:
+    """Return the message class of a sample."""
+    return _message_class("Sample", packed=False)
+
+
+@functools.cache
+def _message_class(wanted: str, *, packed: bool) -> Any:
     if api_implementation.Type() == "python":
         warnings.warn(
             "protobuf runs in pure Python here, which reads profiles 150 times slower: install one"
@@ -98,7 +121,8 @@ def profile_class() -> Any:
     file = descriptor_pb2.FileDescriptorProto(
         name="pytest_echoleak/profile.proto", package="pytest_echoleak", syntax="proto3"
     )
-    for name, fields in _MESSAGES.items():
+    messages = {**_MESSAGES, "Sample": _PACKED_SAMPLE} if packed else _MESSAGES
+    for name, fields in messages.items():
         message = file.message_type.add(name=name)
         for number, (field_name, kind, repeated) in enumerate(fields, start=1):
             field = message.field.add(name=field_name, number=number)
@@ -110,4 +134,4 @@ def profile_class() -> Any:
                 field.type = kind  # type: ignore[assignment]
     pool = descriptor_pool.DescriptorPool()
     pool.Add(file) if hasattr(pool, "Add") else pool.AddSerializedFile(file.SerializeToString())
-    return message_factory.GetMessageClass(pool.FindMessageTypeByName("pytest_echoleak.Profile"))
+    return message_factory.GetMessageClass(pool.FindMessageTypeByName(f"pytest_echoleak.{wanted}"))

@@ -11,6 +11,7 @@ from pytest_echoleak.agent.endpoint import AgentEndpoint
 from pytest_echoleak.errors import ProfileError, SnapshotError
 from pytest_echoleak.pprof.frames import Stack
 from pytest_echoleak.pprof.profiles import (
+    Usage,
     by_stack,
     decode_goroutines,
     decode_heap,
@@ -18,7 +19,7 @@ from pytest_echoleak.pprof.profiles import (
 )
 from pytest_echoleak.services.instance import Instance
 from pytest_echoleak.snapshots.cut_stacks import whole_stacks
-from pytest_echoleak.snapshots.snapshot import Rest, Snapshot, Usage
+from pytest_echoleak.snapshots.snapshot import Rest, Snapshot
 from pytest_echoleak.text import printable_line, with_log
 
 
@@ -129,7 +130,7 @@ def _full_stacks(client: AgentClient) -> Iterator[tuple[Stack, int]]:
     """Yield the stacks of pprof's own profiles, which are cut at 128 frames, and what they hold."""
     heap = decode_heap(client.profile("heap"))
     for site, usage in heap.usage.items():
-        yield heap.stacks[site], usage.inuse_objects
+        yield heap.stacks[site], usage.objects
     goroutines = decode_goroutines(client.profile("goroutine"))
     for site, count in goroutines.counts.items():
         yield goroutines.stacks[site], count

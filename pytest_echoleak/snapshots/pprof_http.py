@@ -20,7 +20,7 @@ from pytest_echoleak.pprof.profiles import (
 )
 from pytest_echoleak.pprof.stacks import StackTable
 from pytest_echoleak.services.instance import Endpoints, Instance
-from pytest_echoleak.snapshots.snapshot import RawProfiles, Rest, Snapshot, Usage, restarted
+from pytest_echoleak.snapshots.snapshot import RawProfiles, Rest, Snapshot, restarted
 from pytest_echoleak.text import printable_line, with_log
 from pytest_echoleak.transport import (
     Connection,
@@ -104,9 +104,7 @@ class PprofSource:
         return Snapshot(
             taken_at_seconds=time.monotonic(),
             exact=heap.exact,
-            heap={
-                site: Usage(one.inuse_objects, one.inuse_bytes) for site, one in heap.usage.items()
-            },
+            heap=heap.usage,
             goroutines=goroutines.counts,
             stacks=self._stacks,
             inuse_objects=totals.heap_objects,
@@ -123,10 +121,10 @@ class PprofSource:
     def _totals(self, heap: HeapProfile) -> MemStats:
         """Return the sums of exact sites, which are the totals; ours are not counted as mallocs."""
         return MemStats(
-            heap_alloc_bytes=sum(one.inuse_bytes for one in heap.usage.values()),
-            heap_objects=sum(one.inuse_objects for one in heap.usage.values()),
+            heap_alloc_bytes=sum(usage.bytes for usage in heap.usage.values()),
+            heap_objects=sum(usage.objects for usage in heap.usage.values()),
             mallocs=sum(
-                one.alloc_objects for site, one in heap.usage.items() if not self._is_ours(site)
+                count for site, count in heap.allocated_objects.items() if not self._is_ours(site)
             ),
             num_gc=0,
         )
@@ -218,9 +216,5 @@ def _went_back(before: _Counters, after: _Counters) -> bool:
             return True
         if after.memstats.num_gc < before.memstats.num_gc:
             return True
-    usage = after.heap.usage
-    return any(
-        one.alloc_objects > 0
-        and (site not in usage or usage[site].alloc_objects < one.alloc_objects)
-        for site, one in before.heap.usage.items()
-    )
+    made = after.heap.allocated_objects
+    return any(count > made.get(site, 0) for site, count in before.heap.allocated_objects.items())

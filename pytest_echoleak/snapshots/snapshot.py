@@ -4,19 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from pytest_echoleak.errors import SnapshotError
 from pytest_echoleak.pprof.frames import Stack
+from pytest_echoleak.pprof.profiles import Usage
 from pytest_echoleak.services.instance import Instance
 from pytest_echoleak.text import with_log
-
-
-class Usage(NamedTuple):
-    """What an allocation site holds: live objects, and the bytes in them."""
-
-    objects: int
-    bytes: int
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from pytest_echoleak.pprof.profiles import decode_heap
 from pytest_echoleak.pprof.stacks import StackTable
 from pytest_echoleak.pprof.wire import profile_class
 from pytest_echoleak.series import Round
-from pytest_echoleak.snapshots.snapshot import Snapshot, Usage
+from pytest_echoleak.snapshots.snapshot import Snapshot
 from tests.benchmarks.table import Row
 from tests.benchmarks.timing import alternating, median, median_ratio, seconds
 
@@ -73,11 +73,10 @@ def subtract(before: bytes, after: bytes) -> int:
 
 def _snapshot(data: bytes, stacks: StackTable) -> Snapshot:
     heap = decode_heap(data, stacks)
-    usage = {site: Usage(one.inuse_objects, one.inuse_bytes) for site, one in heap.usage.items()}
     return Snapshot(
         taken_at_seconds=0.0,
         exact=heap.exact,
-        heap=usage,
+        heap=heap.usage,
         goroutines={},
         stacks=heap.stacks,
         inuse_objects=0,

@@ -18,7 +18,7 @@ from pytest_echoleak.pprof.frames import Frame, Stack
 from pytest_echoleak.pprof.profiles import (
     GoroutineProfile,
     HeapProfile,
-    SiteUsage,
+    Usage,
     decode_goroutines,
     decode_heap,
 )
@@ -34,16 +34,16 @@ Decode = Callable[[bytes], HeapProfile | GoroutineProfile]
 decoders = pytest.mark.parametrize("decode", [decode_heap, decode_goroutines])
 
 
-def sites(profile: HeapProfile) -> dict[Stack, SiteUsage]:
+def sites(profile: HeapProfile) -> dict[Stack, Usage]:
     return {profile.stacks[site]: usage for site, usage in profile.usage.items()}
 
 
-def leaked(profile: HeapProfile, function: str, line: int) -> SiteUsage:
+def leaked(profile: HeapProfile, function: str, line: int) -> Usage:
     """Return the usage of the one site that allocates in this line."""
     (usage,) = (
         usage
         for stack, usage in sites(profile).items()
-        if (stack[0].function, stack[0].line) == (function, line) and usage.inuse_objects > 1
+        if (stack[0].function, stack[0].line) == (function, line) and usage.objects > 1
     )
     return usage
 
@@ -54,15 +54,17 @@ class TestRealProfiles:
         profile = decode_heap(recorded(f"{version}.exact.heap"))
         assert profile.period_bytes == 1
         assert profile.exact
-        assert leaked(profile, "example.com/recorded/store.Keep", 11) == SiteUsage(
-            REQUESTS, 64 * REQUESTS, REQUESTS
+        assert leaked(profile, "example.com/recorded/store.Keep", 11) == Usage(
+            REQUESTS, 64 * REQUESTS
         )
-        assert leaked(profile, "main.leak", 25) == SiteUsage(REQUESTS, 128 * REQUESTS, REQUESTS)
+        assert leaked(profile, "main.leak", 25) == Usage(REQUESTS, 128 * REQUESTS)
 
     def test_records_that_differ_in_object_size_alone_are_one_site(self, version: str) -> None:
         """Line 26 allocates the channel, which stays, and the closure, which does not."""
-        usage = leaked(decode_heap(recorded(f"{version}.exact.heap")), "main.leak", 26)
-        assert (usage.inuse_objects, usage.alloc_objects) == (REQUESTS, 2 * REQUESTS)
+        profile = decode_heap(recorded(f"{version}.exact.heap"))
+        usage = leaked(profile, "main.leak", 26)
+        (site,) = (site for site, one in profile.usage.items() if one is usage)
+        assert (usage.objects, profile.allocated_objects[site]) == (REQUESTS, 2 * REQUESTS)
 
     def test_frames_have_function_file_and_line_inlined_ones_too(self, version: str) -> None:
         profile = decode_heap(recorded(f"{version}.exact.heap"))
@@ -97,13 +99,13 @@ class TestSites:
         maker = Maker(("inuse_space", "other", "inuse_objects", "alloc_space", "alloc_objects"))
         place = maker.location(("main.f", "main.go", 1))
         profile = decode_heap(maker.sample([place], [10, 99, 1, 40, 4]).data())
-        assert list(profile.usage.values()) == [SiteUsage(1, 10, 4)]
+        assert list(profile.usage.values()) == [Usage(1, 10)]
 
     def test_equal_stacks_are_added_up_even_when_their_locations_differ(self) -> None:
         maker = Maker()
         one, two = (maker.location(("main.f", "main.go", 7)) for _ in range(2))
         maker.sample([one], [3, 30, 1, 10]).sample([two], [5, 50, 2, 20])
-        assert list(decode_heap(maker.data()).usage.values()) == [SiteUsage(3, 30, 8)]
+        assert list(decode_heap(maker.data()).usage.values()) == [Usage(3, 30)]
 
     def test_other_lines_of_one_function_are_other_sites(self) -> None:
         maker = Maker()
