@@ -11,7 +11,7 @@ from pathlib import Path
 from pytest_echoleak.allowing import Allowance, held_before
 from pytest_echoleak.artifacts import save_profiles
 from pytest_echoleak.errors import ServiceError, WorkloadError
-from pytest_echoleak.expiry import expiring, gone
+from pytest_echoleak.expiry import all_expiring, gone
 from pytest_echoleak.measurement import Clock, Measurement
 from pytest_echoleak.options import NO_EVENT_FACTOR, Options
 from pytest_echoleak.ownership import Ownership
@@ -205,12 +205,9 @@ class _Check:
         return self._judge_series()
 
     def _judge_series(self) -> Judgement:
-        return self._judge_rounds(self._measurement.rounds)
-
-    def _judge_rounds(self, rounds: Sequence[Round]) -> Judgement:
         options = self._options
         return judge(
-            make_series(rounds, self._idle, self._unreachable),
+            make_series(self._measurement.rounds, self._idle, self._unreachable),
             self._ownership(),
             detect=options.detect,
             tolerance=options.tolerance,
@@ -239,16 +236,15 @@ class _Check:
         if self._idle is not None and self._gone(outcome.judgement):
             reason = f"what grew was gone {self._idle.seconds:.1f} s later"
             return _Outcome("clean", outcome.judgement, reason)
-        findings = outcome.judgement.steady
-        why = [expiring(finding) for finding in findings]
-        if not all(why):
+        why = all_expiring(outcome.judgement.steady)
+        if not why:
             return outcome
         waited = self._unless_it_is_gone(outcome)
         if waited.verdict == "clean":
             return waited
         seconds = self._options.expiry
         reason = (
-            f"what grew may expire by itself ({why[0]}), and was still there after {seconds:g} idle"
+            f"what grew may expire by itself ({why}), and was still there after {seconds:g} idle"
             " seconds: wait for it with a larger expiry, give the service a shorter time-out in"
             " this test, or accept it with Allow"
         )
@@ -268,14 +264,8 @@ class _Check:
         first, last = self._measurement.first, self._measurement.last
         assert first is not None, "a check that has a verdict has snapshots"
         assert last is not None, "a check that has a verdict has snapshots"
-        whole = Round(self._iterations(), first, last)
-        after = self._judge_rounds([whole])
-        return gone(
-            judgement.steady + judgement.unclear,
-            after.steady + after.unclear,
-            self._iterations(),
-            self._options.detect,
-        )
+        whole = make_series([Round(self._iterations(), first, last)], self._idle)
+        return gone(judgement.folds, whole, self._options.detect)
 
     def _refuse_silence(self) -> None:
         """Raise WorkloadError where nothing was measured, or the service did nothing meanwhile."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
+from pytest_echoleak.folding import Fold
 from pytest_echoleak.results import Finding
-from pytest_echoleak.trends import excluded
+from pytest_echoleak.series import Growth, Series
+from pytest_echoleak.trends import excluded, in_steps
 
 _LEFT_SHARE = 0.1
 
@@ -20,6 +22,10 @@ _TIMED = {
     "context.WithTimeout": "a context whose time-out has not come, and that nobody cancelled",
     "context.WithTimeoutCause": "a context whose time-out has not come, and that nobody cancelled",
 }
+# The same for methods of libraries, by the end of their symbols: versions stand before it.
+_TIMED_METHODS = {
+    "/middleware.(*RateLimiterMemoryStore).Allow": "a visitor whom Echo's rate limiter knows",
+}
 
 
 def expiring(finding: Finding) -> str:
@@ -27,32 +33,58 @@ def expiring(finding: Finding) -> str:
     for location in finding.stack:
         if location.function in _TIMED:
             return _TIMED[location.function]
+        for method, why in _TIMED_METHODS.items():
+            if location.function.endswith(method):
+                return why
     return ""
 
 
-def gone(
-    before: Sequence[Finding], after: Sequence[Finding], iterations: int, detect: float
-) -> bool:
-    """Tell whether so little of `before` is left in `after` that no leak at `detect` is among it.
+def all_expiring(findings: Sequence[Finding]) -> str:
+    """Return why all that `findings` count may go away by itself, "" where some of it may not.
 
-    Objects and goroutines are counted; bytes where nothing else grew. The map that held what is
-    gone keeps its capacity.
+    What a function allocates beside a timer is taken to go with it, and small blocks that lines
+    share to go with all the rest.
     """
-    left = {_place(finding): finding for finding in after}
+    reasons = {finding.location.function: why for finding in findings if (why := expiring(finding))}
+    for finding in findings:
+        if finding.location.function not in reasons and not finding.shares_blocks:
+            return ""
+    return next(iter(reasons.values()), "")
+
+
+def gone(grown: Sequence[Fold], whole: Series, detect: float) -> bool:
+    """Tell whether so little of `grown` is left that no leak at `detect` is among it.
+
+    `whole` is the series of one round, from before the check until now. Objects and goroutines are
+    counted, or bytes where few objects hold many: but a map whose entries are gone, that the same
+    function put there, keeps its capacity.
+    """
+    counted = [fold for fold in grown if not in_steps(fold.growth)]
+    if not all(_is_gone(fold, whole, detect) for fold in counted):
+        return False
+    emptied = {fold.frame.function for fold in counted}
     return all(
-        _is_gone(finding, left.get(_place(finding)), iterations, detect)
-        for finding in before
-        if finding.grew
+        _bytes_are_gone(fold, whole) or fold.frame.function in emptied
+        for fold in grown
+        if in_steps(fold.growth)
     )
 
 
-def _is_gone(before: Finding, left: Finding | None, iterations: int, detect: float) -> bool:
-    if left is None:
-        return True
-    if before.objects + before.goroutines > 0:
-        return excluded(left.objects + left.goroutines, iterations, detect)
-    return left.bytes <= _LEFT_SHARE * before.bytes
+def _is_gone(fold: Fold, whole: Series, detect: float) -> bool:
+    left = sum(sum(growth.count) for growth in _left(fold, whole))
+    return excluded(left, sum(whole.iterations), detect)
 
 
-def _place(finding: Finding) -> tuple[str, str, str]:
-    return finding.kind, finding.location.file, finding.location.function
+def _bytes_are_gone(fold: Fold, whole: Series) -> bool:
+    left = sum(sum(growth.bytes) for growth in _left(fold, whole))
+    return left <= _LEFT_SHARE * sum(fold.growth.bytes)
+
+
+def _left(fold: Fold, whole: Series) -> Iterable[Growth]:
+    """Return by how much that which a fold is made of has grown until now."""
+    if fold.whole_process and not whole.exact:
+        return (whole.totals,)
+    places = whole.heap if fold.kind == "heap" else whole.goroutines
+    if fold.whole_process:
+        return places.values()
+    return (places[stack] for stack in fold.parts if stack in places)

@@ -18,13 +18,14 @@ from dataclasses import replace
 from pytest_echoleak.folding import Fold, fold_stacks, place_of
 from pytest_echoleak.ownership import Ownership
 from pytest_echoleak.pprof.frames import Frame, Stack
+from pytest_echoleak.results import SHARED_BLOCKS
 from pytest_echoleak.series import Growth
 from pytest_echoleak.small_blocks import candidates, is_block, shared
 from pytest_echoleak.trends import Trend, trend
 
 _UNBALANCED_SHARE = 0.05
 _UNBALANCED_OBJECTS = 2
-SHARED = Frame("(shared small blocks)", "", 0)
+SHARED = Frame(SHARED_BLOCKS, "", 0)
 
 
 def judge_places(

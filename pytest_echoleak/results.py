@@ -20,6 +20,9 @@ class Location:
     line: int
 
 
+SHARED_BLOCKS = "(shared small blocks)"
+
+
 @dataclass(frozen=True)
 class Finding:
     """One leak: the growth that one place in the user's code is answerable for.
@@ -45,6 +48,11 @@ class Finding:
     fix: str = ""
     held_by: tuple[str, ...] = ()
     retained_bytes: int | None = None
+
+    @property
+    def shares_blocks(self) -> bool:
+        """Whether it counts blocks that small objects share: its place is no line at all."""
+        return self.location.function == SHARED_BLOCKS
 
     @property
     def grew(self) -> bool:

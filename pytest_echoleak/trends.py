@@ -57,12 +57,12 @@ def trend(growth: Growth, iterations: Sequence[int], detect: float, places: int 
     # Where nothing grew in any round, the number of iterations is not this growth's matter.
     if max(growth.count, default=0) <= 0 and max(growth.bytes, default=0) <= 0:
         return Trend.EXCLUDED
-    in_steps = _in_steps(growth)
-    if _excluded_by_last_rounds(growth, iterations, detect, in_steps):
+    steps = in_steps(growth)
+    if _excluded_by_last_rounds(growth, iterations, detect, steps):
         return Trend.EXCLUDED
     if rises(growth.count, iterations, detect, places):
         return Trend.STEADY
-    return Trend.STEADY if in_steps and climbs(growth.bytes, iterations) else Trend.UNCLEAR
+    return Trend.STEADY if steps and climbs(growth.bytes, iterations) else Trend.UNCLEAR
 
 
 def excluded(
@@ -81,7 +81,7 @@ def excluded(
 
 
 def _excluded_by_last_rounds(
-    growth: Growth, iterations: Sequence[int], detect: float, in_steps: bool
+    growth: Growth, iterations: Sequence[int], detect: float, steps: bool
 ) -> bool:
     """Tell whether some last rounds together exclude a leak."""
     total = sum(iterations)
@@ -97,7 +97,7 @@ def _excluded_by_last_rounds(
         size_bytes += growth.bytes[place]
         seen += iterations[place]
         # Growth in steps pauses for longer and longer: silence must last as long.
-        if (in_steps and seen < _SILENT_SHARE * total) or seen < shortest:
+        if (steps and seen < _SILENT_SHARE * total) or seen < shortest:
             continue
         # Buffers of random sizes never hold quite the same: a tenth is no step of what grows.
         few = max(detect * seen * _SMALLEST_OBJECT_BYTES, _STEP_BYTES * count)
@@ -117,6 +117,6 @@ def _hidden(counts: Sequence[float]) -> float:
     return min(_UNSEEN * fell, _MOST_HIDDEN)
 
 
-def _in_steps(growth: Growth) -> bool:
+def in_steps(growth: Growth) -> bool:
     """Tell whether few objects hold many bytes: growth of that kind repeats in bytes alone."""
     return sum(growth.bytes) > _STEP_BYTES * max(sum(growth.count), 0)

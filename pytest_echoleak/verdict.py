@@ -55,6 +55,7 @@ class Judgement:
     """What the series measured so far say.
 
     - `steady`: findings that grew steadily; `unclear`: those that only more iterations can judge.
+    - `folds`: what the findings of both were made of.
     - `certain`: the steady ones need no more iterations to be called leaks; `proven`: for some the
       collector proves that they can never end.
     - `clear`: some steady one is well above `detect`; what is near it takes longer to tell.
@@ -66,6 +67,7 @@ class Judgement:
 
     steady: tuple[Finding, ...]
     unclear: tuple[Finding, ...]
+    folds: tuple[Fold, ...]
     certain: bool
     proven: bool
     clear: bool
@@ -108,6 +110,7 @@ def judge(
     return Judgement(
         steady=_findings(steady, series, ownership),
         unclear=_findings(unclear, series, ownership),
+        folds=(*steady, *unclear),
         certain=bool(exceeded) or any(_sure(fold) or fold in proven for fold in steady),
         proven=any(fold in proven for fold in steady),
         clear=any(_is_clear(fold, series.iterations, detect) for fold in steady),

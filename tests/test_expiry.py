@@ -6,8 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from pytest_echoleak.expiry import expiring, gone
-from pytest_echoleak.results import Finding, Location
+from pytest_echoleak.expiry import all_expiring, expiring, gone
+from pytest_echoleak.folding import Fold
+from pytest_echoleak.pprof.frames import Frame, Stack
+from pytest_echoleak.results import SHARED_BLOCKS, Finding, Location
+from pytest_echoleak.series import Growth, Series
 
 
 def finding(*functions: str) -> Finding:
@@ -42,22 +45,64 @@ def test_what_has_no_end_never_does(functions: tuple[str, ...]) -> None:
     assert expiring(finding(*functions)) == ""
 
 
+def test_what_stands_beside_a_timer_goes_with_it() -> None:
+    timer, beside = finding("time.AfterFunc", "main.remind"), finding("main.remind")
+    timer = replace(timer, location=beside.location)
+    blocks = finding(SHARED_BLOCKS)
+    assert "timer" in all_expiring([beside, timer, blocks])
+    assert all_expiring([timer, finding("main.keep")]) == ""
+    assert all_expiring([blocks]) == ""
+
+
+@pytest.mark.parametrize("version", ["v4", "v5"])
+def test_echos_rate_limiter_forgets_its_visitors(version: str) -> None:
+    limiter = f"github.com/labstack/echo/{version}/middleware.(*RateLimiterMemoryStore).Allow"
+    assert "rate limiter" in expiring(finding(limiter, "net/http.(*conn).serve"))
+
+
+KEEP: Stack = (Frame("main.remember", "x.go", 1),)
+TABLE: Stack = (Frame("main.remember", "x.go", 2),)
+ELSEWHERE: Stack = (Frame("main.keep", "x.go", 9),)
+
+
+def fold(stack: Stack, count: float, size_bytes: float) -> Fold:
+    growth = Growth((count,), (size_bytes,))
+    return Fold("heap", stack[0], stack, 1, growth, own=True, parts={stack: growth})
+
+
+def whole(iterations: int = 10_000, **left: tuple[float, float]) -> Series:
+    """The series of one round in which so many objects and bytes stayed."""
+    names = {"keep": KEEP, "table": TABLE, "elsewhere": ELSEWHERE}
+    heap = {names[name]: Growth((n,), (size,)) for name, (n, size) in left.items()}
+    return Series((iterations,), True, heap, {}, Growth((0,), (0,)))
+
+
 def test_what_a_timer_deletes_is_gone_though_its_map_keeps_its_capacity() -> None:
-    grown = replace(finding("main.remember"), objects=9_000, bytes=900_000)
-    left = replace(grown, objects=20, bytes=400_000)
-    assert gone([grown], [left], 10_000, 0.01)
-    assert gone([grown], [], 10_000, 0.01)
+    grown = [fold(KEEP, 9_000, 900_000), fold(TABLE, 4, 400_000)]
+    assert gone(grown, whole(keep=(20, 2_000), table=(4, 400_000)), 0.01)
+    assert gone(grown, whole(), 0.01)
 
 
 def test_a_rare_leak_among_what_expires_is_not_gone() -> None:
-    grown = replace(finding("main.remember"), objects=9_000, bytes=900_000)
-    rare = replace(grown, objects=100, bytes=10_000)
-    assert not gone([grown], [rare], 10_000, 0.01)
-    elsewhere = finding("main.keep")
-    assert not gone([grown, elsewhere], [elsewhere], 1_000, 0.01)
+    grown = fold(KEEP, 9_000, 900_000)
+    assert not gone([grown], whole(keep=(100, 10_000)), 0.01)
+    both = [grown, fold(ELSEWHERE, 100, 6_400)]
+    assert not gone(both, whole(elsewhere=(100, 6_400)), 0.01)
 
 
 def test_bytes_alone_must_go() -> None:
-    grown = replace(finding("main.buffer"), objects=0, bytes=900_000)
-    assert not gone([grown], [replace(grown, bytes=800_000)], 10_000, 0.01)
-    assert gone([grown], [replace(grown, bytes=1_000)], 10_000, 0.01)
+    grown = [fold(TABLE, 3, 900_000)]
+    assert not gone(grown, whole(table=(3, 800_000)), 0.01)
+    assert gone(grown, whole(table=(1, 1_000)), 0.01)
+
+
+def test_a_slice_of_another_function_is_not_excused_by_what_has_gone() -> None:
+    grown = [fold(KEEP, 9_000, 900_000), fold(ELSEWHERE, 2, 400_000)]
+    assert not gone(grown, whole(elsewhere=(2, 400_000)), 0.01)
+
+
+def test_blocks_and_stacks_behind_shrinking_ones_are_counted_by_what_they_are_made_of() -> None:
+    parts = {KEEP: Growth((500,), (8_000,)), ELSEWHERE: Growth((500,), (8_000,))}
+    grown = replace(fold(KEEP, 1_000, 16_000), frame=Frame(SHARED_BLOCKS, "", 0), parts=parts)
+    assert not gone([grown], whole(keep=(500, 8_000), elsewhere=(500, 8_000)), 0.01)
+    assert gone([grown], whole(), 0.01)

@@ -122,11 +122,9 @@ def take(
         service.round(wanted)
     final = conclude(judgement, exhausted=True)
     assert final is not None, "an exhausted check has a verdict"
-    if final == "inconclusive" and not judgement.too_short:
-        left = judged(service.rested(), options, allowances)
-        grown, stayed = judgement.steady + judgement.unclear, left.steady + left.unclear
-        if gone(grown, stayed, done, options.detect):
-            final = "clean"
+    may_go = final == "inconclusive" and not judgement.too_short
+    if may_go and gone(judgement.folds, service.rested(), options.detect):
+        final = "clean"
     return Course(final, service.iterations, judgement)
 
 
