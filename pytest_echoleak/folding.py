@@ -27,6 +27,7 @@ class Fold:
     `shared` are the lines that may keep blocks which small objects share: see small_blocks.py.
     `kept_requests` counts what net/http makes one of per request it reads: an http.Request.
     `unreachable`: how many of the goroutines that came nothing can ever wake, by proof.
+    `beside`: it grew in step with goroutines that leak, and was measured no longer than they.
     """
 
     kind: Kind
@@ -41,6 +42,7 @@ class Fold:
     unreachable: int = 0
     parts: Mapping[Stack, Growth] = field(default_factory=dict)
     shared: tuple[Frame, ...] = ()
+    beside: bool = False
 
     @staticmethod
     def of_process(growth: Growth) -> Fold:
@@ -56,6 +58,8 @@ class Fold:
         """Return what must be said beside the figures, "" where they say it all."""
         if self.exceeds:
             return self.exceeds
+        if self.beside:
+            return "grew in step with the goroutines: came with them, or is a cache that fills"
         if self.whole_process and not exact:
             return "figures from the process's totals; the place is the largest of the samples"
         if self.whole_process:

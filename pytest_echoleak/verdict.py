@@ -38,6 +38,9 @@ from pytest_echoleak.trends import Trend, trend
 
 _SURE_GOROUTINES = 200
 _FEWEST_PROVEN = 3
+_STEP_RATIO = 0.9
+_STEP_OBJECTS = 5
+_STEP_SHARE = 0.1
 _MOSTLY = 0.9
 _ENOUGH_SHARE = 0.7  # of what is expected of leaks at `detect`, chance leaves as few
 _CLEAR_FACTOR = 2
@@ -104,9 +107,9 @@ def judge(
     proven = [fold for fold, _ in beyond if _is_proven(fold, series.iterations, detect)]
     steady = [fold for fold, found in beyond if found is Trend.STEADY or fold in proven] + exceeded
     unclear = [fold for fold, _ in beyond if fold not in steady]
-    of_proven = _made_by(unclear, [fold for fold in steady if fold in proven])
-    steady += of_proven
-    unclear = [fold for fold in unclear if fold not in of_proven]
+    beside = _beside(unclear, [fold for fold in steady if _sure(fold) or fold in proven])
+    steady += beside
+    unclear = [fold for fold in unclear if not any(fold.parts is one.parts for one in beside)]
     return Judgement(
         steady=_findings(steady, series, ownership),
         unclear=_findings(unclear, series, ownership),
@@ -164,14 +167,28 @@ def _is_clear(fold: Fold, iterations: Sequence[int], detect: float) -> bool:
     return count <= 0 or count >= _CLEAR_FACTOR * detect * sum(iterations)
 
 
-def _made_by(heap: Sequence[Fold], goroutines: Sequence[Fold]) -> list[Fold]:
-    """Return the growth of heap that these goroutines themselves allocated."""
-    entries = {fold.stack[-1].function for fold in goroutines} - _SHARED_ENTRIES
-    return [
-        fold
-        for fold in heap
-        if fold.kind == "heap" and fold.stack and fold.stack[-1].function in entries
-    ]
+def _beside(unclear: Sequence[Fold], goroutines: Sequence[Fold]) -> list[Fold]:
+    """Return the growth of heap that came with these goroutines, which end the check too early.
+
+    What they allocated themselves is theirs. What grew in step with them may be a cache that fills:
+    that is said.
+    """
+    entries = {fold.stack[-1].function for fold in goroutines if fold.stack} - _SHARED_ENTRIES
+    found = []
+    for fold in unclear:
+        if fold.kind == "heap" and fold.stack and fold.stack[-1].function in entries:
+            found.append(fold)
+        elif fold.kind == "heap" and any(_in_step(fold, one) for one in goroutines):
+            found.append(replace(fold, beside=True))
+    return found
+
+
+def _in_step(heap: Fold, goroutines: Fold) -> bool:
+    ratio = sum(heap.growth.count) / sum(goroutines.growth.count)
+    return ratio >= _STEP_RATIO and all(
+        abs(count - ratio * came) <= _STEP_OBJECTS + _STEP_SHARE * ratio * came
+        for count, came in zip(heap.growth.count, goroutines.growth.count, strict=True)
+    )
 
 
 def _is_proven(fold: Fold, iterations: Sequence[int], detect: float) -> bool:

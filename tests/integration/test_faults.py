@@ -142,9 +142,12 @@ def test_killed_for_memory_says_so(docker_engine: Engine) -> None:
     assert "64" in str(caught.value)
 
 
-def test_a_leak_larger_than_the_containers_memory_is_never_clean(docker_engine: Engine) -> None:
+@pytest.mark.parametrize("agent", [False, True])
+def test_a_leak_larger_than_the_containers_memory_is_never_clean(
+    docker_engine: Engine, agent: bool
+) -> None:
     assert docker_engine.host
-    with start(faulty(memory="128m"), runtime="docker") as service:
+    with start(faulty(memory="128m", agent=agent), runtime="docker") as service:
         with pytest.raises((LeakError, ServiceError)) as caught:
             assert_no_leak(service, "GET /megabyte", warmup=10)
         assert "memory" in str(caught.value) or "main.eat" in str(caught.value)
