@@ -144,7 +144,8 @@ def _assert_growth(
         place = ownership.location(ownership.own_frame(stack) or stack[0])
         noun = "object" if kind == "heap" else "goroutine"
         amount = units.whole(round(places[stack].count[0]), noun)
-        lines.append(f"  {amount}  {printable_line(place.file)}:{place.line}  {place.function}")
+        file, function = printable_line(place.file), printable_line(place.function)
+        lines.append(f"  {amount}  {file}:{place.line}  {function}")
     raise LeakError("\n".join(lines))
 
 

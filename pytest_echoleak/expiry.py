@@ -84,7 +84,9 @@ def _left(fold: Fold, whole: Series) -> Iterable[Growth]:
     """Return by how much that which a fold is made of has grown until now."""
     if fold.whole_process and not whole.exact:
         return (whole.totals,)
-    places = whole.heap if fold.kind == "heap" else whole.goroutines
-    if fold.whole_process:
-        return places.values()
-    return (places[stack] for stack in fold.parts if stack in places)
+    if fold.kind == "goroutine":
+        # It may stand at another line by now: what it was started with stays the same.
+        entries = {stack[-1] for stack in fold.parts}
+        places = whole.goroutines
+        return (growth for stack, growth in places.items() if stack[-1] in entries)
+    return (whole.heap[stack] for stack in fold.parts if stack in whole.heap)

@@ -111,8 +111,13 @@ def make_series(
 def allocated_by_load(rounds: Iterable[Round], idle: Round) -> float:
     """Return how many objects the load made the service allocate, beyond what our reading does."""
     rounds = tuple(rounds)
-    per_request = _allocated(idle) / max(_own_requests(idle, "heap"), 1)
-    return sum(_allocated(item) - per_request * _own_requests(item, "heap") for item in rounds)
+    resting = _own_requests(idle, "heap")
+    per_request = _allocated(idle) / max(resting, 1)
+    # An agent is sent no requests that the service sees, but each of its snapshots costs the same.
+    return sum(
+        _allocated(item) - per_request * (_own_requests(item, "heap") if resting else 1)
+        for item in rounds
+    )
 
 
 def _allocated(item: Round) -> int:
@@ -155,11 +160,12 @@ def _came_unreachable(
         for stack, held in item.changes("goroutine").items():
             came[stack] += held.count
     last = rounds[-1].after
-    there: defaultdict[Stack, int] = defaultdict(int)
+    unproved: defaultdict[Stack, int] = defaultdict(int)
     for site, count in last.goroutines.items():
-        there[without_runtime(last.stacks[site])] += count
-    unproved = {stack: max(count - dead[_start(stack)], 0) for stack, count in there.items()}
-    proved = {stack: int(grown - unproved.get(stack, 0)) for stack, grown in came.items()}
+        unproved[_start(last.stacks[site])] += count
+    for start, count in dead.items():
+        unproved[start] = max(unproved[start] - count, 0)
+    proved = {stack: int(grown - unproved[_start(stack)]) for stack, grown in came.items()}
     return {stack: count for stack, count in proved.items() if count > 0}
 
 
@@ -225,8 +231,13 @@ def _without_own(held: Held, own: Held, item: Round, idle: Round, kind: Kind) ->
     expected = max(own.count, 0) * ticks
     left = held.count - expected
     # What the clock adds scatters: within three standard deviations it is all the clock's.
-    if left <= 3 * expected**0.5 + 2:
-        return Held(min(0.0, left), min(0.0, held.bytes - own.bytes * ticks))
+    noise = 3 * expected**0.5 + 2
+    if left <= noise:
+        bytes_left = held.bytes - own.bytes * ticks
+        own_bytes = max(own.bytes, 0) / max(own.count, 1)
+        # Growth in bytes alone, as of a slice, is no scatter of the objects' number.
+        is_noise = bytes_left <= noise * own_bytes
+        return Held(min(0.0, left), min(0.0, bytes_left) if is_noise else bytes_left)
     if requests and own.count > 0 and own.count % ours == 0:
         return Held(held.count - own.count * requests, held.bytes - own.bytes * requests)
     return Held(left, held.bytes - own.bytes * ticks)

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from itertools import accumulate
+from itertools import accumulate, takewhile
 
 STEADY_ROUNDS = 3
 _CHANCE = 1e-7
@@ -150,7 +150,7 @@ def _in_longer_rounds(
     values: Sequence[float], iterations: Sequence[int]
 ) -> tuple[list[float], list[int]]:
     """Return rounds put together so that each is about as long as all before it."""
-    first = sum(1 for n in iterations if n <= iterations[0] + 1)
+    first = sum(1 for _ in takewhile(lambda n: n <= iterations[0] + 1, iterations))
     grown, runs = [sum(values[:first])], [sum(iterations[:first])]
     open_value, open_runs = 0.0, 0
     for value, n in zip(values[first:], iterations[first:], strict=True):

@@ -99,7 +99,7 @@ def judge(
     judged = [fold for fold in folds.open if series.exact or fold.kind == "goroutine"]
     growing = judge_places(judged, series.iterations, detect, ownership)
     beyond = _beyond_tolerance(growing, series, tolerance)
-    exceeded = [fold for fold in folds.exceeded if sum(fold.growth.count + fold.growth.bytes) > 0]
+    exceeded = list(folds.exceeded)
     if not exceeded and not any(fold.kind == "heap" for fold, _ in beyond):
         totals = _judge_totals(series, folds, detect)
         growing += totals
@@ -184,7 +184,10 @@ def _beside(unclear: Sequence[Fold], goroutines: Sequence[Fold]) -> list[Fold]:
 
 
 def _in_step(heap: Fold, goroutines: Fold) -> bool:
-    ratio = sum(heap.growth.count) / sum(goroutines.growth.count)
+    came_in_all = sum(goroutines.growth.count)
+    if came_in_all <= 0:
+        return False
+    ratio = sum(heap.growth.count) / came_in_all
     return ratio >= _STEP_RATIO and all(
         abs(count - ratio * came) <= _STEP_OBJECTS + _STEP_SHARE * ratio * came
         for count, came in zip(heap.growth.count, goroutines.growth.count, strict=True)
@@ -261,7 +264,13 @@ def _judge_totals(series: Series, folds: Folds, detect: float) -> list[tuple[Fol
     largest = max(heap, key=lambda fold: sum(fold.growth.bytes), default=None)
     if largest is None:
         return [(Fold.of_process(growth), found)]
-    return [(replace(largest, growth=growth, whole_process=True), found)]
+    parts = {
+        stack: one
+        for fold in folds.open
+        if fold.kind == "heap"
+        for stack, one in fold.parts.items()
+    }
+    return [(replace(largest, growth=growth, parts=parts, whole_process=True), found)]
 
 
 def _process_growth(series: Series, folds: Folds) -> Growth:

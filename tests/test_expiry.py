@@ -106,3 +106,13 @@ def test_blocks_and_stacks_behind_shrinking_ones_are_counted_by_what_they_are_ma
     grown = replace(fold(KEEP, 1_000, 16_000), frame=Frame(SHARED_BLOCKS, "", 0), parts=parts)
     assert not gone([grown], whole(keep=(500, 8_000), elsewhere=(500, 8_000)), 0.01)
     assert gone([grown], whole(), 0.01)
+
+
+def test_a_goroutine_that_goes_on_to_block_is_not_gone() -> None:
+    entry = Frame("main.wait", "x.go", 1)
+    asleep: Stack = (Frame("time.Sleep", "", 1), entry)
+    blocked: Stack = (Frame("runtime.chansend", "", 1), entry)
+    growth = Growth((1_000,), (0,))
+    grown = Fold("goroutine", entry, asleep, 1, growth, own=True, parts={asleep: growth})
+    now = Series((10_000,), True, {}, {blocked: growth}, Growth((0,), (0,)))
+    assert not gone([grown], now, 0.01)

@@ -145,3 +145,35 @@ class TestAllocatedByLoad:
         stats = [MemStats(0, 0, mallocs, 0) for mallocs in (0, 1010, 1020)]
         before, after, later = (snapshot(memstats=one, requests=k) for k, one in enumerate(stats))
         assert allocated_by_load([Round(100, before, after)], Round(0, after, later)) == 1000
+
+
+def test_a_slice_that_doubles_is_not_taken_for_the_clocks_scatter() -> None:
+    shots = [
+        snapshot({SITE: 1}, at=k, object_bytes=size)
+        for k, size in enumerate((64_000, 500_000, 2_000_000))
+    ]
+    idle = Round(0, shots[-1], snapshot({SITE: 2}, at=4, object_bytes=1_000_032))
+    grown = make_series(rounds(*shots), idle).heap[SITE].bytes
+    assert sum(grown) > 1_900_000
+
+
+def test_one_dead_goroutine_proves_one_stack_alone() -> None:
+    library = tuple(Frame(f"library.f{depth}", "", depth) for depth in range(30))
+    one, other = (*library, Frame("main.a", "", 1)), (*library, Frame("main.b", "", 2))
+    shots = [snapshot(), snapshot({}, {one: 50, other: 50})]
+    made = make_series(rounds(*shots), unreachable={one: 50})
+    assert made.unreachable == {}
+    assert make_series(rounds(*shots), unreachable={one: 50, other: 50}).unreachable == {
+        one: 50,
+        other: 50,
+    }
+
+
+class TestUnreachable:
+    def test_what_came_and_is_dead_is_proved(self) -> None:
+        shots = [snapshot({}, {WAITING: 10}), snapshot({}, {WAITING: 110})]
+        assert make_series(rounds(*shots), unreachable={WAITING: 110}).unreachable == {WAITING: 100}
+
+    def test_dead_ones_of_before_prove_nothing_of_those_that_still_run(self) -> None:
+        shots = [snapshot({}, {WAITING: 1_000}), snapshot({}, {WAITING: 1_050})]
+        assert make_series(rounds(*shots), unreachable={WAITING: 1_000}).unreachable == {}

@@ -13,6 +13,7 @@ import (
 	echoleaksubtle "crypto/subtle"
 	echoleakbinary "encoding/binary"
 	echoleakio "io"
+	echoleakmath "math"
 	echoleaknet "net"
 	echoleakos "os"
 	echoleakruntime "runtime"
@@ -41,7 +42,7 @@ func init() {
 	if address == "" || len(token) < 32 {
 		return
 	}
-	// Neither the service nor what it starts is to see them.
+	// What the service starts does not inherit them.
 	_ = echoleakos.Unsetenv("ECHOLEAK_AGENT_ADDR")
 	_ = echoleakos.Unsetenv("ECHOLEAK_AGENT_TOKEN")
 	listener, err := echoleaknet.Listen("tcp4", address)
@@ -68,7 +69,9 @@ type echoleakAgent struct {
 	ids        map[[32]uintptr]int
 	sites      []echoleakSite
 	generation int64
-	mallocs    int64 // of its own snapshots, so far
+	mallocs    int64 // of its own commands, so far
+	began      echoleakruntime.MemStats
+	ended      echoleakruntime.MemStats
 	records    []echoleakruntime.MemProfileRecord
 	stacks     []echoleakruntime.StackRecord
 	answer     []byte
@@ -146,6 +149,11 @@ func (a *echoleakAgent) command(conn echoleaknet.Conn) []byte {
 func (a *echoleakAgent) run(conn echoleaknet.Conn, words []string) bool {
 	a.mutex.Lock()
 	defer a.mutex.Unlock()
+	echoleakruntime.ReadMemStats(&a.began)
+	defer func() {
+		echoleakruntime.ReadMemStats(&a.ended)
+		a.mallocs += int64(a.ended.Mallocs) - int64(a.began.Mallocs)
+	}()
 	a.answer = append(a.answer[:0], 0, 0, 0, 0, 0)
 	a.answer[0] = 1
 	if !a.do(words) {
@@ -196,8 +204,7 @@ func (a *echoleakAgent) snapshot(arguments []int64) bool {
 		return a.refuse("snapshot takes four numbers")
 	}
 	known := arguments[0] == a.generation && a.generation > 0
-	var before, after echoleakruntime.MemStats
-	echoleakruntime.ReadMemStats(&before)
+	var after echoleakruntime.MemStats
 	rested := a.rest(arguments[1], arguments[2], arguments[3])
 	gcs := a.collect(&after)
 	a.generation++
@@ -208,15 +215,13 @@ func (a *echoleakAgent) snapshot(arguments []int64) bool {
 	a.number(int64(echoleakruntime.MemProfileRate))
 	a.number(int64(after.HeapObjects))
 	a.number(int64(after.HeapAlloc))
-	a.number(int64(before.Mallocs) - a.mallocs)
+	a.number(int64(a.began.Mallocs) - a.mallocs)
 	a.number(int64(after.NumGC))
 	a.number(a.others())
 	a.number(echoleakFlag(rested))
 	a.number(gcs)
 	a.changes(known)
 	a.counts()
-	echoleakruntime.ReadMemStats(&after)
-	a.mallocs += int64(after.Mallocs) - int64(before.Mallocs)
 	return true
 }
 
@@ -273,9 +278,21 @@ func (a *echoleakAgent) readHeap() {
 		if site.generation != a.generation {
 			site.generation, site.nowObjects, site.nowBytes = a.generation, 0, 0
 		}
-		site.nowObjects += record.InUseObjects()
-		site.nowBytes += record.InUseBytes()
+		objects, bytes := echoleakScaled(record.InUseObjects(), record.InUseBytes())
+		site.nowObjects += objects
+		site.nowBytes += bytes
 	}
+}
+
+// echoleakScaled estimates what samples stand for, as runtime/pprof does.
+func echoleakScaled(objects, bytes int64) (int64, int64) {
+	rate := float64(echoleakruntime.MemProfileRate)
+	if rate <= 1 || objects <= 0 || bytes <= 0 {
+		return objects, bytes
+	}
+	average := float64(bytes) / float64(objects)
+	scale := 1 / (1 - echoleakmath.Exp(-average/rate))
+	return int64(float64(objects) * scale), int64(float64(bytes) * scale)
 }
 
 func (a *echoleakAgent) readGoroutines() {

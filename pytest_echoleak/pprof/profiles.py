@@ -19,6 +19,7 @@ from pytest_echoleak.transport import TransportError, gunzip
 
 # Hundreds of thousands of stacks. Decoding a hostile profile takes twenty times its bytes.
 UNPACKED_LIMIT_BYTES = 64 << 20
+_DEEPEST = 1_000  # Go's stacks have 128 at most
 
 
 class Usage(NamedTuple):
@@ -170,6 +171,8 @@ class _Decoder:
             samples = read_samples(self._message.sample)
         except DecodeError as cause:
             raise self._damaged("a sample's lists cannot be read") from cause
+        if max(samples.depths, default=0) > _DEEPEST:
+            raise self._damaged(f"a stack has more than {_DEEPEST:,} calls")
         for width in set(samples.widths) - {self.width}:
             raise self._damaged(f"a sample has {width} values, not {self.width}")
         try:
@@ -187,6 +190,8 @@ class _Decoder:
         }
         numbers: dict[int, int] = {}
         for location in self._message.location:
+            if len(location.line) > _DEEPEST:
+                raise self._damaged(f"more than {_DEEPEST:,} calls are inlined into one")
             lines = [(line.function_id, int(line.line)) for line in location.line]
             try:
                 frames = tuple(Frame(*functions[key], line) for key, line in lines)

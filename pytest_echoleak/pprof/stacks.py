@@ -49,9 +49,10 @@ class StackTable(Mapping[int, Stack]):
         return result
 
     def _add(self, place: bytes) -> int:
-        site = self._sites[place] = len(self._places)
+        site = len(self._places)
         if site >= _MOST_SITES:
             raise ProfileError(f"its profiles have named more than {_MOST_SITES:,} stacks")
+        self._sites[place] = site
         self._places.append(place)
         return site
 

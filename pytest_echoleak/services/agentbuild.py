@@ -37,6 +37,8 @@ def agent_build(
 
 
 def _package_folder(spec: GoSource, go: str, folder: Path, environment: Mapping[str, str]) -> Path:
+    if spec.package.endswith(".go"):
+        raise BuildError("a list of files takes no overlay: name the package's folder")
     if spec.package == "." or spec.package.startswith(("./", "../")):
         return (folder / spec.package).resolve()
     command = [go, "list", "-find", "-f", "{{.Dir}}"]

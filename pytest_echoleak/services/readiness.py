@@ -75,6 +75,8 @@ def check_pprof(
     if ending is not None:
         raise ServiceError(with_log(f"{instance.name} ended: {ending}.", instance.logs()))
     text = f"{instance.name} serves no profiles: GET {url} {fault}"
+    if instance.note:
+        text += f" (It was {instance.note})"
     raise SnapshotError(with_log(text, instance.logs()))
 
 

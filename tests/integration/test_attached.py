@@ -40,7 +40,7 @@ def test_with_an_exact_profile_it_is_as_exact_as_one_that_we_start() -> None:
 def test_at_the_default_rate_totals_find_what_samples_cannot() -> None:
     with running_process("leaks") as own, start(Running(own.url)) as service:
         assert_no_leak(service, "GET /healthy")
-        report = caught(service, "GET /block")
+        report = caught(service, "GET /block", plateau=2_000)
 
     finding = the_finding(report, "block")
     assert finding.evidence == "sampled"
@@ -53,7 +53,7 @@ def test_at_the_default_rate_a_small_leak_is_found_by_the_totals() -> None:
         start(Running(own.url)) as service,
         pytest.raises(LeakError) as error,
     ):
-        assert_no_leak(service, "GET /object", **{**QUICK, "iterations": 3000})
+        assert_no_leak(service, "GET /object", **{**QUICK, "plateau": 4_000})
 
     assert error.value.report is not None
     (finding,) = error.value.report.findings

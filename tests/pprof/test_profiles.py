@@ -275,3 +275,17 @@ class TestWhateverArrives:
         for place, values in samples:
             maker.sample([place], values)
         self.is_answered(maker.data())
+
+
+class TestBombs:
+    def test_a_stack_of_more_calls_than_any_has(self) -> None:
+        maker = Maker()
+        place = maker.location(("main.f", "main.go", 1))
+        with pytest.raises(ProfileError, match="more than 1,000 calls"):
+            decode_heap(maker.sample([place] * 20_000, [1, 1, 1, 1]).data())
+
+    def test_a_call_with_more_inlined_than_any_has(self) -> None:
+        maker = Maker()
+        place = maker.location(*[("main.f", "main.go", 1)] * 2_000)
+        with pytest.raises(ProfileError, match="more than 1,000 calls are inlined"):
+            decode_heap(maker.sample([place], [1, 1, 1, 1]).data())
