@@ -275,6 +275,8 @@ class _Check:
                 f"{label}: not one measured iteration was done within max-seconds"
                 f" ({self._options.max_seconds:g} s): give the check more time, or less to warm up"
             )
+        if self._service.instance.endpoints().agent is not None:
+            self._refuse_another_process(iterations)
         if not isinstance(self._workload, Call):
             return
         self._idle = self._measurement.idle(0.1)
@@ -282,6 +284,22 @@ class _Check:
             raise WorkloadError(
                 f"{label} ran {iterations:,} times, and {self._service.instance.name} did nothing"
                 f" meanwhile: does it send its requests to {self._service.base_url}?"
+            )
+
+    def _refuse_another_process(self, iterations: int) -> None:
+        """Raise WorkloadError where the process that the agent is in answered no request.
+
+        net/http allocates some ten objects for each.
+        """
+        if isinstance(self._workload, Call):
+            return
+        rounds = self._measurement.rounds
+        made = sum(item.after.allocated_objects - item.before.allocated_objects for item in rounds)
+        if made < iterations:
+            raise WorkloadError(
+                f"{self._workload.label} was answered {iterations:,} times, but the process of"
+                f" {self._service.instance.name} allocated {made:,} objects meanwhile: does a child"
+                " process of it answer? agent=False in the spec reads the pprof of whoever does"
             )
 
     def _kept_too_much(self) -> bool:

@@ -28,23 +28,34 @@ import (
 const (
 	echoleakVersion        = 1
 	echoleakSecond         = echoleaktime.Second
-	echoleakConnections    = 8
+	echoleakStrangers      = 256 // connections at a time, with and without the token
 	echoleakCommandLimit   = 1 << 20
-	echoleakFewestGCs      = 2 // the contents of a sync.Pool live through one
+	echoleakKeptRecords    = 15000 // some megabytes
+	echoleakFewestGCs      = 2     // the contents of a sync.Pool live through one
 	echoleakMostGCs        = 6
 	echoleakFreedObjects   = 64 // a GC that freed no more has found the end of it
 	echoleakFinalizerPause = echoleaktime.Millisecond
 )
 
-func init() {
+// Variables are set before any init runs, which may clear the environment or start a child.
+var echoleakAddress, echoleakToken = echoleakSettings()
+
+// echoleakSettings takes them out of the environment: what the service starts does not inherit them.
+func echoleakSettings() (string, string) {
 	address := echoleakos.Getenv("ECHOLEAK_AGENT_ADDR")
 	token := echoleakos.Getenv("ECHOLEAK_AGENT_TOKEN")
+	if address != "" {
+		_ = echoleakos.Unsetenv("ECHOLEAK_AGENT_ADDR")
+		_ = echoleakos.Unsetenv("ECHOLEAK_AGENT_TOKEN")
+	}
+	return address, token
+}
+
+func init() {
+	address, token := echoleakAddress, echoleakToken
 	if address == "" || len(token) < 32 {
 		return
 	}
-	// What the service starts does not inherit them.
-	_ = echoleakos.Unsetenv("ECHOLEAK_AGENT_ADDR")
-	_ = echoleakos.Unsetenv("ECHOLEAK_AGENT_TOKEN")
 	listener, err := echoleaknet.Listen("tcp4", address)
 	if err != nil {
 		_, _ = echoleakos.Stderr.WriteString("echoleak: the agent cannot listen: " + err.Error() + "\n")
@@ -52,7 +63,6 @@ func init() {
 	}
 	agent := &echoleakAgent{
 		token: []byte(token),
-		slots: make(chan bool, echoleakConnections),
 		ids:   map[[32]uintptr]int{},
 	}
 	echoleakatomic.AddInt32(&agent.goroutines, 1)
@@ -62,7 +72,6 @@ func init() {
 // echoleakAgent answers one client at a time. A site is a stack; its number is its place in sites.
 type echoleakAgent struct {
 	token      []byte
-	slots      chan bool
 	goroutines int32 // its own
 
 	mutex      echoleaksync.Mutex
@@ -94,8 +103,11 @@ func (a *echoleakAgent) accept(listener echoleaknet.Listener) {
 			echoleaktime.Sleep(echoleakSecond / 10)
 			continue
 		}
-		a.slots <- true
-		echoleakatomic.AddInt32(&a.goroutines, 1)
+		if echoleakatomic.AddInt32(&a.goroutines, 1) > echoleakStrangers {
+			echoleakatomic.AddInt32(&a.goroutines, -1)
+			_ = conn.Close()
+			continue
+		}
 		go a.serve(conn)
 	}
 }
@@ -105,9 +117,8 @@ func (a *echoleakAgent) serve(conn echoleaknet.Conn) {
 	defer func() {
 		_ = conn.Close()
 		echoleakatomic.AddInt32(&a.goroutines, -1)
-		<-a.slots
 	}()
-	_ = conn.SetDeadline(echoleaktime.Now().Add(5 * echoleakSecond))
+	_ = conn.SetDeadline(echoleaktime.Now().Add(echoleakSecond))
 	given := make([]byte, len(a.token)+1)
 	if _, err := echoleakio.ReadFull(conn, given); err != nil {
 		return
@@ -222,6 +233,9 @@ func (a *echoleakAgent) snapshot(arguments []int64) bool {
 	a.number(gcs)
 	a.changes(known)
 	a.counts()
+	if len(a.records) > echoleakKeptRecords || len(a.stacks) > echoleakKeptRecords {
+		a.records, a.stacks = nil, nil
+	}
 	return true
 }
 

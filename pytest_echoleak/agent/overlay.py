@@ -8,6 +8,8 @@ from pathlib import Path
 
 # The last of a package's files in any order, so that its init comes after the program's own.
 _FILE_NAME = "zz_echoleak_agent.go"
+# Stands in every program that has the agent, stripped or not.
+AGENT_SYMBOL = b"echoleakAgent"
 
 
 def write_overlay(package_folder: Path, folder: Path) -> Path:

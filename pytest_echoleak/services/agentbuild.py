@@ -13,6 +13,7 @@ from pytest_echoleak.services.specs import GoSource
 
 # 1.26 alone has the profile as an experiment: later it is part of Go, which refuses the name.
 _LEAK_PROFILE_EXPERIMENT = "goroutineleakprofile"
+_OVERLAY_FLAG = re.compile(r"(?:^|[\s'\"])--?overlay(?:=|\s|$)")
 _LEAK_PROFILE_VERSION = re.compile(r"go1\.26(\D|$)")
 
 
@@ -26,7 +27,7 @@ def agent_build(
     """
     asked = run_go([go, "env", "GOVERSION", "GOFLAGS", "GOEXPERIMENT"], folder, environment)
     version, flags, experiments = [*asked.stdout.splitlines(), "", "", ""][:3]
-    if "-overlay" in flags:
+    if _OVERLAY_FLAG.search(flags):
         raise BuildError("GOFLAGS has an -overlay of its own")
     overlay = write_overlay(_package_folder(spec, go, folder, environment), build_folder)
     variables = {}
@@ -39,16 +40,14 @@ def agent_build(
 def _package_folder(spec: GoSource, go: str, folder: Path, environment: Mapping[str, str]) -> Path:
     if spec.package.endswith(".go"):
         raise BuildError("a list of files takes no overlay: name the package's folder")
-    if spec.package == "." or spec.package.startswith(("./", "../")):
-        return (folder / spec.package).resolve()
     command = [go, "list", "-find", "-f", "{{.Dir}}"]
     if spec.tags:
         command.append("-tags=" + ",".join(spec.tags))
     done = run_go([*command, spec.package], folder, environment)
-    place = done.stdout.strip()
-    if done.returncode != 0 or not place:
+    places = done.stdout.splitlines()
+    if done.returncode != 0 or len(places) != 1:
         raise BuildError(f"where the package {spec.package} lies is not known: {done.stderr}")
-    return Path(place)
+    return Path(places[0])
 
 
 def run_go(

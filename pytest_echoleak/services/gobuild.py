@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from os import fspath
 from pathlib import Path
 
+from pytest_echoleak.agent.overlay import AGENT_SYMBOL
 from pytest_echoleak.errors import BuildError
 from pytest_echoleak.services.agentbuild import agent_build, run_go
 from pytest_echoleak.services.binaryinfo import (
@@ -133,8 +134,17 @@ def _build_with_agent(
         _run_build(spec, go, folder, output, {**environment, **more}, options)
     except BuildError as error:
         _run_build(spec, go, folder, output, environment)
-        return f"built without the agent: {last_lines(str(error), 1)}"
+        return f"built without the agent: {_compilers_word(str(error))}"
+    if AGENT_SYMBOL not in output.read_bytes():
+        return f"built without the agent: go build did not take it into {spec.package}"
     return ""
+
+
+def _compilers_word(text: str) -> str:
+    """Return the first line of a failed build's output, which says most; else the whole text."""
+    _, _, output = text.partition("\n\n")
+    lines = [line for line in output.splitlines() if line.strip() and not line.startswith("#")]
+    return printable_line(lines[0].rpartition("/")[2] if lines else text)
 
 
 def _run_build(

@@ -8,6 +8,8 @@ from pytest_echoleak.ownership import without_runtime
 from pytest_echoleak.pprof.frames import Stack
 
 _END = "runtime.goexit"
+# Of 32 frames those of wrappers are not shown. What is shorter is the scheduler's own, with no end.
+_SHORTEST_CUT = 28
 # A cut stack may begin with frames of the allocator, which profiles leave out.
 _COMPARED_FRAMES = 20
 
@@ -35,7 +37,7 @@ def whole_stacks(
 
 
 def _is_cut(stack: Stack) -> bool:
-    return bool(stack) and not _ends(stack)
+    return len(stack) >= _SHORTEST_CUT and not _ends(stack)
 
 
 def _ends(stack: Stack) -> bool:

@@ -6,11 +6,19 @@ import os
 import socket
 import subprocess
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from pytest_echoleak import EchoService, GoSource, SnapshotError, assert_no_leak, start
+from pytest_echoleak import (
+    EchoService,
+    GoSource,
+    SnapshotError,
+    WorkloadError,
+    assert_no_leak,
+    start,
+)
 from pytest_echoleak.agent.client import AgentClient, AgentError
 from pytest_echoleak.agent.endpoint import AgentEndpoint, new_token
 from pytest_echoleak.errors import BuildError
@@ -227,3 +235,49 @@ def test_the_users_own_profile_rate_is_left_alone(tmp_path: Path) -> None:
     spec = GoSource(bare(tmp_path), env={"GODEBUG": "memprofilerate=4096"})
     with start(spec, runtime="process") as service:
         assert not service.snapshot().exact
+
+
+def test_a_child_process_that_answers_is_not_called_clean(tmp_path: Path) -> None:
+    """The agent is in the parent, which holds nothing whatever its child keeps."""
+    main = """func main() {
+	if os.Getenv("CHILD") == "" {
+		child := exec.Command(os.Args[0])
+		child.Env = append(os.Environ(), "CHILD=1")
+		child.Run()
+	}
+	if err"""
+    source = BARE.replace("func main() {\n\tif err", main).replace('"os"\n', '"os"\n\t"os/exec"\n')
+    with (
+        start(GoSource(bare(tmp_path, {"main.go": source})), runtime="process") as service,
+        pytest.raises(WorkloadError, match="does a child process of it answer"),
+    ):
+        assert_no_leak(service, "GET /leaky", **QUICK)
+
+
+def test_a_main_package_behind_a_link(tmp_path: Path) -> None:
+    bare(tmp_path, {"real/api/main.go": BARE})
+    (tmp_path / "cmd").symlink_to(tmp_path / "real")
+    assert gobuild.build(GoSource(tmp_path, package="./cmd/api")).agent
+
+
+def test_a_file_in_place_of_a_package_is_built_without_it(tmp_path: Path) -> None:
+    built = gobuild.build(GoSource(bare(tmp_path), package="main.go"))
+    assert not built.agent
+    assert "name the package's folder" in built.note
+
+
+def test_what_the_compiler_refuses_is_said(tmp_path: Path) -> None:
+    names = BARE + "\nfunc append() {}\n"
+    source = names.replace("kept = append(kept, make([]byte, 64))", "append()")
+    built = gobuild.build(GoSource(bare(tmp_path, {"main.go": source})))
+    assert not built.agent
+    assert built.note.startswith("built without the agent: agent.go:")
+
+
+def test_idle_strangers_do_not_keep_a_snapshot_waiting(tmp_path: Path) -> None:
+    with start(GoSource(bare(tmp_path)), runtime="process") as service, ExitStack() as stack:
+        agent = endpoint(service)
+        for _ in range(40):
+            stack.enter_context(socket.create_connection((agent.host, agent.port), 10))
+        with AgentClient(agent) as client:
+            assert client.hello()
