@@ -21,9 +21,9 @@ from pytest_echoleak.services import gobuild
 from pytest_echoleak.services.containers.container import (
     ContainerInstance,
     describe_ending,
-    memory_bytes,
     start_container,
 )
+from pytest_echoleak.services.containers.creation import memory_bytes
 from pytest_echoleak.services.containers.engine import Engine
 from pytest_echoleak.services.containers.labels import OWNER
 from pytest_echoleak.services.owner import current_owner
