@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -12,6 +13,15 @@ from pytest_echoleak.services.containers.engine import Engine, connect
 from tests.golang_image import ensure_golang_image
 
 pytest_plugins = ["pytester"]
+
+
+def pytest_configure() -> None:
+    """Hear SIGINT, which a process that was started in the background ignores, as its children do.
+
+    Tests interrupt their children by it.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

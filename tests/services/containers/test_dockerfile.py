@@ -147,15 +147,12 @@ def stage_containers(engine: Engine) -> list[str]:
     return [entry["Id"] for entry in found if OWNER not in entry["Labels"]]
 
 
-# A pytest that was started in the background ignores SIGINT, and so would its child.
 BUILDER = """
-import signal
 import sys
 from pytest_echoleak import Dockerfile
 from pytest_echoleak.services.containers import dockerfile
 from pytest_echoleak.services.containers.engine import connect
 
-signal.signal(signal.SIGINT, signal.default_int_handler)
 if sys.argv[2] == "sdk":
     dockerfile._docker_command = lambda: None
 dockerfile.build_image(connect(), Dockerfile(sys.argv[1]))
