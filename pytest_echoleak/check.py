@@ -22,8 +22,8 @@ from pytest_echoleak.series import Held, Kind, Round, allocated_by_load, make_se
 from pytest_echoleak.service import EchoService
 from pytest_echoleak.services.attached import exclusive
 from pytest_echoleak.services.specs import describe
+from pytest_echoleak.steadiness import STEADY_ROUNDS
 from pytest_echoleak.tolerance import Allow
-from pytest_echoleak.trends import STEADY_ROUNDS
 from pytest_echoleak.verdict import Judgement, bounds, conclude, judge
 from pytest_echoleak.workload.driver import driving
 from pytest_echoleak.workload.workload import Call, Workload, WorkloadLike, to_workload
@@ -170,7 +170,7 @@ class _Check:
             verdict = conclude(judgement, exhausted=False)
             wanted = self._next_round(judgement) if verdict is None else 0
             if not wanted:
-                judgement = self._judge_with_long_idle()
+                judgement = self._with_long_idle(judgement)
                 verdict = conclude(judgement, exhausted=True)
                 assert verdict is not None, "an exhausted check has a verdict"
                 return _Outcome(verdict, judgement, self._reason(verdict, judgement))
@@ -192,12 +192,14 @@ class _Check:
         """Judge what was measured; where it grew steadily, against what grows with no load."""
         judgement = self._judge_series()
         if self._idle is None and judgement.steady and not judgement.proven:
-            return self._judge_with_long_idle()
+            return self._with_long_idle(judgement)
         return judgement
 
-    def _judge_with_long_idle(self) -> Judgement:
-        """Judge against an idle round that is long enough for what was measured so far."""
-        judgement = self._judge_series()
+    def _with_long_idle(self, judgement: Judgement) -> Judgement:
+        """Judge anew, against an idle round that is long enough for what was measured so far.
+
+        `judgement` is what the series say until then: it stands where there was such a round.
+        """
         wanted = idle_seconds(self._measurement.rounds, judgement.steady + judgement.unclear)
         if not wanted or (self._idle is not None and self._idle.seconds >= wanted * 0.8):
             return judgement
@@ -275,9 +277,9 @@ class _Check:
                 f"{label}: not one measured iteration was done within max-seconds"
                 f" ({self._options.max_seconds:g} s): give the check more time, or less to warm up"
             )
-        if self._service.instance.endpoints().agent is not None:
-            self._refuse_another_process(iterations)
         if not isinstance(self._workload, Call):
+            if self._service.instance.endpoints().agent is not None:
+                self._refuse_another_process(iterations)
             return
         self._idle = self._measurement.idle(0.1)
         if allocated_by_load(self._measurement.rounds, self._idle) < iterations:
@@ -291,10 +293,7 @@ class _Check:
 
         net/http allocates some ten objects for each.
         """
-        if isinstance(self._workload, Call):
-            return
-        rounds = self._measurement.rounds
-        made = sum(item.after.allocated_objects - item.before.allocated_objects for item in rounds)
+        made = sum(item.allocated_objects for item in self._measurement.rounds)
         if made < iterations:
             raise WorkloadError(
                 f"{self._workload.label} was answered {iterations:,} times, but the process of"

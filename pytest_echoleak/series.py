@@ -40,6 +40,11 @@ class Round:
         """From snapshot to snapshot."""
         return self.after.taken_at_seconds - self.before.taken_at_seconds
 
+    @property
+    def allocated_objects(self) -> int:
+        """How many objects were allocated in it, without what our reading allocates."""
+        return self.after.allocated_objects - self.before.allocated_objects
+
     def changes(self, kind: Kind) -> Mapping[Stack, Held]:
         """Return by how much each stack changed from snapshot to snapshot."""
         return self._heap_changes if kind == "heap" else self._goroutine_changes
@@ -112,16 +117,12 @@ def allocated_by_load(rounds: Iterable[Round], idle: Round) -> float:
     """Return how many objects the load made the service allocate, beyond what our reading does."""
     rounds = tuple(rounds)
     resting = _own_requests(idle, "heap")
-    per_request = _allocated(idle) / max(resting, 1)
+    per_request = idle.allocated_objects / max(resting, 1)
     # An agent is sent no requests that the service sees, but each of its snapshots costs the same.
     return sum(
-        _allocated(item) - per_request * (_own_requests(item, "heap") if resting else 1)
+        item.allocated_objects - per_request * (_own_requests(item, "heap") if resting else 1)
         for item in rounds
     )
-
-
-def _allocated(item: Round) -> int:
-    return item.after.allocated_objects - item.before.allocated_objects
 
 
 def _stack_growth(

@@ -32,7 +32,7 @@ _KEPT_RATE_OF_ROUND = 0.75
 _DEVIATIONS = 4
 # What doubles may have done so just before a round, or just after.
 _KEPT_RATE_OF_STEPS = 0.4
-_ENOUGH_SHARE = 0.7  # of 100 events that are expected, chance leaves as few as 70
+ENOUGH_SHARE = 0.7  # of 100 events that are expected, chance leaves as few as 70
 _SCATTER_OBJECTS = 0.5  # nothing is counted more finely
 _FEWEST_FOR_WHOLE = 10  # iterations in a round, for a whole number in each to mean something
 _FALL_SHARE = 0.02
@@ -56,7 +56,7 @@ def rises(
         if _whole(part, runs):
             return True
         events = sum(part) / _at_once(part)
-        if events < _ENOUGH_SHARE * detect * length or _slows_down(part, runs):
+        if events < ENOUGH_SHARE * detect * length or _slows_down(part, runs):
             continue
         if chance(part, runs) <= _CHANCE / max(places, 1):
             return True

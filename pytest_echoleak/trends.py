@@ -22,7 +22,6 @@ from enum import Enum
 
 from pytest_echoleak.options import SEVERAL_LOOKS_FACTOR
 from pytest_echoleak.series import Growth
-from pytest_echoleak.steadiness import STEADY_ROUNDS as STEADY_ROUNDS
 from pytest_echoleak.steadiness import climbs, rises
 
 _LATER_LOOKS_FACTOR = SEVERAL_LOOKS_FACTOR + math.log(10)

@@ -33,6 +33,7 @@ from pytest_echoleak.options import NO_EVENT_FACTOR
 from pytest_echoleak.ownership import Ownership
 from pytest_echoleak.results import Bounds, Evidence, Finding
 from pytest_echoleak.series import Growth, Held, Kind, Series
+from pytest_echoleak.steadiness import ENOUGH_SHARE
 from pytest_echoleak.tolerance import Tolerance
 from pytest_echoleak.trends import Trend, trend
 
@@ -42,7 +43,6 @@ _STEP_RATIO = 0.9
 _STEP_OBJECTS = 5
 _STEP_SHARE = 0.1
 _MOSTLY = 0.9
-_ENOUGH_SHARE = 0.7  # of what is expected of leaks at `detect`, chance leaves as few
 _CLEAR_FACTOR = 2
 _MOST_LINES = 8
 # Entry functions of goroutines that serve whatever comes, not one request's leak.
@@ -195,7 +195,7 @@ def _in_step(heap: Fold, goroutines: Fold) -> bool:
 
 
 def _is_proven(fold: Fold, iterations: Sequence[int], detect: float) -> bool:
-    return fold.unreachable >= max(_FEWEST_PROVEN, _ENOUGH_SHARE * detect * sum(iterations))
+    return fold.unreachable >= max(_FEWEST_PROVEN, ENOUGH_SHARE * detect * sum(iterations))
 
 
 def _sure(fold: Fold) -> bool:
