@@ -13,6 +13,8 @@ from pytest_echoleak.pprof.frames import Stack
 from pytest_echoleak.pprof.profiles import Usage
 from pytest_echoleak.snapshots.snapshot import Snapshot
 
+# So many objects by the clock are no chance.
+_SURELY_BY_CLOCK = 50
 # An agent tells 32 frames of a goroutine, the innermost being the runtime's.
 _COMPARED_FRAMES = 24
 
@@ -236,8 +238,10 @@ def _without_own(held: Held, own: Held, item: Round, idle: Round, kind: Kind) ->
     if left <= noise:
         bytes_left = held.bytes - own.bytes * ticks
         own_bytes = max(own.bytes, 0) / max(own.count, 1)
-        # Growth in bytes alone, as of a slice, is no scatter of the objects' number.
-        is_noise = bytes_left <= noise * own_bytes
+        # Growth in bytes alone, as of a slice, is no scatter of the objects' number, unless the
+        # clock fills that slice: what came is what it makes there.
+        by_clock = not requests and expected >= _SURELY_BY_CLOCK and 2 * held.count >= expected
+        is_noise = by_clock or bytes_left <= noise * own_bytes
         return Held(min(0.0, left), min(0.0, bytes_left) if is_noise else bytes_left)
     if requests and own.count > 0 and own.count % ours == 0:
         return Held(held.count - own.count * requests, held.bytes - own.bytes * requests)

@@ -134,6 +134,16 @@ class TestClock:
         made = make_series(rounds(*shots), idle)
         assert all(abs(count - 500) < 10 for count in made.heap[TICKING].count)
 
+    def test_the_slice_that_it_fills_is_the_clocks_too(self) -> None:
+        """It doubles in one of the rounds."""
+        sizes = {0: 100, 5: 100, 10: 250, 15: 200}
+        shots = [
+            snapshot({TICKING: 1_000 + 200 * at}, at=at, object_bytes=size)
+            for at, size in sizes.items()
+        ]
+        idle = Round(0, shots[-1], snapshot({TICKING: 4_200}, at=16, object_bytes=190))
+        assert max(make_series(rounds(*shots), idle).heap[TICKING].bytes) <= 0
+
 
 class TestAllocatedByLoad:
     def test_nothing_of_a_service_that_only_we_asked(self) -> None:

@@ -68,16 +68,20 @@ def build_image(engine: Engine, spec: Dockerfile, *, timeout_seconds: float = BU
     file = context / spec.dockerfile
     if not file.is_file():
         raise BuildError(f"{describe(spec)}: there is no {file}. dockerfile= is below context=.")
-    name = hashlib.sha256(str(file).encode()).hexdigest()[:16]
     arguments = {**told_arguments(), **spec.build_args}
-    order = _Order(context, file, arguments, f"{_REPOSITORY}:{name}", timeout_seconds)
-    with locked(name):
+    order = _Order(context, file, arguments, image_tag(file), timeout_seconds)
+    with locked(order.tag.rpartition(":")[2]):
         outcome = _build_on_some_network(engine, order)
     if outcome.image_id is None:
         log = last_lines(outcome.log, _LOG_LINES)
         raise BuildError(f"{describe(spec)}: `docker build` of {file} failed.\n\n{log}")
     prune_images(engine)
     return outcome.image_id
+
+
+def image_tag(file: Path) -> str:
+    """Return the name that the image of the Dockerfile `file` gets; its stages are labelled so."""
+    return f"{_REPOSITORY}:{hashlib.sha256(str(file).encode()).hexdigest()[:16]}"
 
 
 def told_arguments() -> dict[str, str]:

@@ -97,7 +97,7 @@ def test_a_failing_step_ends_with_the_last_lines_of_the_log(
         dockerfile.build_image(docker_engine, Dockerfile(tmp_path, build_args={"WORD": "spoon"}))
 
     assert "7" in str(caught.value)
-    assert not builder_containers(docker_engine), "containers of the build are removed"
+    assert not builder_containers(docker_engine, tmp_path), "containers of the build are removed"
 
 
 @pytest.mark.parametrize("by", ["command", "sdk"])
@@ -129,21 +129,25 @@ def test_a_build_that_hangs_is_ended(
         dockerfile.build_image(docker_engine, Dockerfile(tmp_path), timeout_seconds=3)
 
     assert "begun" in str(caught.value)
-    assert not builder_containers(docker_engine), "the engine ended the build, too"
+    assert not builder_containers(docker_engine, tmp_path), "the engine ended the build, too"
 
 
-def builder_containers(engine: Engine) -> list[str]:
-    """Return the containers of the classic builder that are left after a moment."""
+def builder_containers(engine: Engine, context: Path) -> list[str]:
+    """Return the containers of a context's build by the classic builder, left after a moment."""
     for _ in range(100):
-        if not stage_containers(engine):
+        if not stage_containers(engine, context):
             break
         time.sleep(0.1)
-    return stage_containers(engine)
+    return stage_containers(engine, context)
 
 
-def stage_containers(engine: Engine) -> list[str]:
-    """Return the containers of the classic builder: they have the labels of their stage alone."""
-    found = engine.client.api.containers(all=True, filters={"label": STAGE})
+def stage_containers(engine: Engine, context: Path) -> list[str]:
+    """Return the containers of a context's build: they have the labels of their stage alone.
+
+    Other workers build, too, and take a minute for it.
+    """
+    tag = dockerfile.image_tag(context / "Dockerfile")
+    found = engine.client.api.containers(all=True, filters={"label": f"{STAGE}={tag}"})
     return [entry["Id"] for entry in found if OWNER not in entry["Labels"]]
 
 
@@ -169,12 +173,12 @@ def test_a_build_ends_with_the_process_that_asked_for_it(
     with subprocess.Popen(
         [sys.executable, "-c", BUILDER, str(tmp_path), by], stderr=subprocess.DEVNULL
     ) as builder:
-        while builder.poll() is None and not stage_containers(docker_engine):
+        while builder.poll() is None and not stage_containers(docker_engine, tmp_path):
             time.sleep(0.1)
         assert builder.poll() is None
         builder.send_signal(how)
 
-    assert not builder_containers(docker_engine)
+    assert not builder_containers(docker_engine, tmp_path)
 
 
 def test_a_missing_dockerfile_is_named(docker_engine: Engine, tmp_path: Path) -> None:
