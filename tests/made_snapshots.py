@@ -15,7 +15,7 @@ STACKS = StackTable()
 
 def site(stack: Stack) -> int:
     """Return the number that `stack` has in all snapshots made here."""
-    (number,) = STACKS.sites([STACKS.location((frame,)) for frame in stack], [len(stack)])
+    (number,) = STACKS.sites(["".join(STACKS.location((frame,)) for frame in stack)])
     return number
 
 

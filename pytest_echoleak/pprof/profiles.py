@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 from google.protobuf.message import DecodeError
 
 from pytest_echoleak.errors import ProfileError
 from pytest_echoleak.pprof.frames import Frame, Stack
-from pytest_echoleak.pprof.samples import read_samples
-from pytest_echoleak.pprof.stacks import StackTable
+from pytest_echoleak.pprof.samples import Samples, read_samples
+from pytest_echoleak.pprof.stacks import END_OF_STACK, StackTable
 from pytest_echoleak.pprof.wire import packed_profile_class
 from pytest_echoleak.text import printable_line
 from pytest_echoleak.transport import TransportError, gunzip
@@ -27,6 +28,10 @@ class Usage(NamedTuple):
 
     objects: int
     bytes: int
+
+
+# As Usage._make does, without a call of Python's for each of so many.
+_to_usage: Callable[[tuple[int, int]], Usage] = partial(tuple.__new__, Usage)
 
 
 @dataclass(frozen=True)
@@ -71,7 +76,7 @@ def decode_heap(data: bytes, stacks: StackTable | None = None) -> HeapProfile:
         profile.values[column :: profile.width]
         for column in profile.columns(("inuse_objects", "inuse_space", "alloc_objects"))
     )
-    usage = dict(zip(profile.sites, map(Usage, objects, size), strict=True))
+    usage = dict(zip(profile.sites, map(_to_usage, zip(objects, size, strict=True)), strict=True))
     ever = dict(zip(profile.sites, allocated, strict=True))
     if len(usage) < len(profile.sites):
         usage, ever = _added_up(profile.sites, objects, size, allocated)
@@ -167,28 +172,39 @@ class _Decoder:
 
     def _samples(self) -> tuple[list[int], Sequence[int]]:
         """Return the site of each sample, and the values of all, one sample behind the other."""
+        characters = _as_list(self._locations())
+        sites: list[int] = []
+        values: list[int] = []
         try:
-            samples = read_samples(self._message.sample)
+            for samples in read_samples(self._message.sample):
+                sites += self._sites_of(samples, characters)
+                values += samples.values
         except DecodeError as cause:
             raise self._damaged("a sample's lists cannot be read") from cause
-        if max(samples.depths, default=0) > _DEEPEST:
-            raise self._damaged(f"a stack has more than {_DEEPEST:,} calls")
-        for width in set(samples.widths) - {self.width}:
-            raise self._damaged(f"a sample has {width} values, not {self.width}")
-        try:
-            numbers = self._locations()
-            locations = [numbers[location] for location in samples.location_ids]
-        except KeyError as cause:
-            raise self._damaged(f"location {cause} is not in it") from cause
-        return self.stacks.sites(locations, samples.depths), samples.values
+        except LookupError as cause:
+            raise self._damaged("a sample has a location that is not in it") from cause
+        return sites, values
 
-    def _locations(self) -> dict[int, int]:
-        """Return the number of each location, by its id in this profile."""
+    def _sites_of(
+        self, samples: Samples, characters: Mapping[int, str] | Sequence[str]
+    ) -> list[int]:
+        if len(samples.values) != self.width * samples.count:
+            raise self._damaged(f"its samples do not have {self.width} values each")
+        stacks = "".join([characters[location] for location in samples.location_ids])
+        places = stacks.split(END_OF_STACK)
+        if len(places) != samples.count:
+            raise self._damaged("a sample has a location 0")
+        if len(max(places, key=len)) > _DEEPEST:
+            raise self._damaged(f"a stack has more than {_DEEPEST:,} calls")
+        return self.stacks.sites(places)
+
+    def _locations(self) -> dict[int, str]:
+        """Return the character of each location, by its id in this profile."""
         functions = {
             function.id: (self._string(function.name), self._string(function.filename))
             for function in self._message.function
         }
-        numbers: dict[int, int] = {}
+        characters: dict[int, str] = {0: END_OF_STACK}
         for location in self._message.location:
             if len(location.line) > _DEEPEST:
                 raise self._damaged(f"more than {_DEEPEST:,} calls are inlined into one")
@@ -198,8 +214,8 @@ class _Decoder:
             except KeyError as cause:
                 raise self._damaged(f"function {cause} is not in it") from cause
             frames = frames or (Frame(f"0x{location.address:x}", "", 0),)
-            numbers[location.id] = self.stacks.location(frames)
-        return numbers
+            characters[location.id] = self.stacks.location(frames)
+        return characters
 
     def _string(self, index: int) -> str:
         if not 0 <= index < len(self._strings):
@@ -208,3 +224,9 @@ class _Decoder:
 
     def _damaged(self, why: str) -> ProfileError:
         return ProfileError(f"the {self._what} is damaged: {why}")
+
+
+def _as_list(characters: Mapping[int, str]) -> Mapping[int, str] | Sequence[str]:
+    """Return a list where the ids are 0, 1, 2 and so on, as in Go's profiles: read twice as fast."""
+    dense = list(characters) == list(range(len(characters)))
+    return list(characters.values()) if dense else characters

@@ -8,32 +8,40 @@ unpacked (Go's those of one or two numbers); samples that have such are decoded 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from pytest_echoleak.pprof.wire import sample_class
 
-# A number ends with its only byte below 128: without the others, what is left counts them.
-_NOT_LAST = bytes(range(0x80, 0x100))
 _VALUE_TAG = b"\x12"
+# No location has the number 0, neither in Go's profiles nor by the format: it tells samples apart.
+_END_OF_SAMPLE = b"\0"
+
+
+# So many samples at a time: their numbers are gone before they have left the processor's cache.
+_AT_ONCE = 1_000
 
 
 @dataclass(frozen=True)
 class Samples:
-    """The location ids and the values of all samples, one sample behind the other.
+    """The location ids and the values of some samples, one sample behind the other.
 
-    `depths` and `widths` tell how many of each are a sample's.
+    Between two samples' location ids stands a 0.
     """
 
+    count: int
     location_ids: Sequence[int]
-    depths: Sequence[int]
     values: Sequence[int]
-    widths: Sequence[int]
 
 
-def read_samples(samples: Any) -> Samples:
+def read_samples(samples: Any) -> Iterator[Samples]:
     """Read `samples`, which are of `wire.packed_profile_class`. Raises DecodeError."""
+    for start in range(0, len(samples), _AT_ONCE):
+        yield _read(samples[start : start + _AT_ONCE])
+
+
+def _read(samples: Sequence[Any]) -> Samples:
     ids = [sample.location_id for sample in samples]
     values = [sample.value for sample in samples]
     if not all(ids) or not all(values):
@@ -43,18 +51,15 @@ def read_samples(samples: Any) -> Samples:
                 plain.ParseFromString(sample.SerializeToString())
                 ids[place] = b"".join(map(_varint, plain.location_id))
                 values[place] = b"".join(map(_varint, plain.value))
-    return Samples(_numbers(ids), _counts(ids), _numbers(values), _counts(values))
+    numbers = _numbers(_END_OF_SAMPLE.join(ids))
+    return Samples(len(samples), numbers, _numbers(b"".join(values)))
 
 
-def _numbers(packed: Iterable[bytes]) -> list[int]:
-    joined = b"".join(packed)
+def _numbers(packed: bytes) -> list[int]:
     message = sample_class()()
-    message.ParseFromString(_VALUE_TAG + _varint(len(joined)) + joined)
-    return list(message.value)
-
-
-def _counts(packed: Iterable[bytes]) -> list[int]:
-    return [len(one.translate(None, _NOT_LAST)) for one in packed]
+    message.ParseFromString(_VALUE_TAG + _varint(len(packed)) + packed)
+    # A slice is a list, made in two thirds of the time.
+    return message.value[:]  # type: ignore[no-any-return]
 
 
 def _varint(number: int) -> bytes:

@@ -206,7 +206,7 @@ class TestDamage:
             decode_heap(maker.data())
 
     def test_a_location_that_is_missing(self) -> None:
-        with pytest.raises(ProfileError, match="location 5 is not in it"):
+        with pytest.raises(ProfileError, match="a location that is not in it"):
             decode_heap(Maker().sample([5], [1, 1, 1, 1]).data())
 
     def test_a_function_that_is_missing(self) -> None:
@@ -219,7 +219,7 @@ class TestDamage:
     def test_a_sample_with_too_few_values(self) -> None:
         maker = Maker()
         place = maker.location(("main.f", "main.go", 1))
-        with pytest.raises(ProfileError, match="a sample has 3 values, not 4"):
+        with pytest.raises(ProfileError, match="its samples do not have 4 values each"):
             decode_heap(maker.sample([place], [1, 1, 1]).data())
 
 
