@@ -55,7 +55,7 @@ def rises(
             return False
         if _whole(part, runs):
             return True
-        events = sum(part) / _at_once(part)
+        events = sum(part) / at_once(part)
         if events < ENOUGH_SHARE * detect * length or _slows_down(part, runs):
             continue
         if chance(part, runs) <= _CHANCE / max(places, 1):
@@ -73,6 +73,13 @@ def climbs(values: Sequence[float], iterations: Sequence[int]) -> bool:
     if low > _FALL_SHARE * highest:
         return False
     return _goes_on(*_in_longer_rounds(values, iterations))
+
+
+def at_once(values: Sequence[float]) -> int:
+    """Return by how many objects at once a place grew, as far as its rounds tell."""
+    if any(value != int(value) for value in values):
+        return 1
+    return math.gcd(*map(int, values)) or 1
 
 
 def chance(values: Sequence[float], iterations: Sequence[int]) -> float:
@@ -108,13 +115,6 @@ def _whole(values: Sequence[float], iterations: Sequence[int]) -> bool:
     )
 
 
-def _at_once(values: Sequence[float]) -> int:
-    """Return by how many objects at once a place grew, as far as its rounds tell."""
-    if any(value != int(value) for value in values):
-        return 1
-    return math.gcd(*map(int, values)) or 1
-
-
 def _slows_down(values: Sequence[float], iterations: Sequence[int]) -> bool:
     """Tell whether the last third slowed down, or one of the last rounds by more than chance."""
     last = runs = 0.0
@@ -125,10 +125,10 @@ def _slows_down(values: Sequence[float], iterations: Sequence[int]) -> bool:
     before = (sum(values) - last) / max(sum(iterations) - runs, 1)
     if last <= 0 or last < _KEPT_RATE * before * runs:
         return True
-    at_once = _at_once(values)
+    together = at_once(values)
     for place in range(len(values) - STEADY_ROUNDS, len(values)):
         expected = max(before, 0.0) * iterations[place]
-        least = _KEPT_RATE_OF_ROUND * expected - _DEVIATIONS * math.sqrt(expected * at_once)
+        least = _KEPT_RATE_OF_ROUND * expected - _DEVIATIONS * math.sqrt(expected * together)
         if values[place] < least:
             return True
     return False

@@ -6,8 +6,8 @@
   c = 0 that asks for 6.9 / d iterations, and for more, the more objects happened to stay.
   A check looks several times, and the chances to err add up: the first look takes half of the
   one in 1,000 (7.6 / d iterations), and the later ones, over more iterations, a twentieth each.
-  Where single objects go as well as come, a leak may hide behind those that went: as many as were
-  seen to go are counted as if they had stayed.
+  Where objects go as well as come, a leak may hide behind those that went: what may have gone
+  unseen (_Hidden) is counted as if it had stayed.
   A healthy service is never quite still; but what fills, fills up, and a leak goes on.
 - *Steady*: see steadiness.py. Where few objects hold many bytes (a slice that doubles, a map, a
   buffer replaced by a larger one) bytes are judged.
@@ -18,11 +18,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import Enum
 
 from pytest_echoleak.options import SEVERAL_LOOKS_FACTOR
 from pytest_echoleak.series import Growth
-from pytest_echoleak.steadiness import climbs, rises
+from pytest_echoleak.steadiness import at_once, climbs, rises
 
 _LATER_LOOKS_FACTOR = SEVERAL_LOOKS_FACTOR + math.log(10)
 # Events at the rate `detect` in the iterations of a first look; later looks see more.
@@ -38,6 +39,7 @@ _SILENT_EVENTS_OF_RESTLESS = 30
 # A queue of hundreds that comes and goes would hide one in 100 from any check of this length.
 _MOST_HIDDEN = 25.0
 _UNSEEN = 1.25
+_SILENCE_OBJECTS = 2
 
 
 class Trend(Enum):
@@ -86,34 +88,68 @@ def _excluded_by_last_rounds(
     total = sum(iterations)
     first_look = detect * total < _FIRST_LOOK_EVENTS
     factor = SEVERAL_LOOKS_FACTOR if first_look else _LATER_LOOKS_FACTOR
-    hidden = _hidden(growth.count)
-    events = _SILENT_EVENTS_OF_RESTLESS if hidden else _SILENT_EVENTS
-    shortest = 0.0 if first_look else events / detect
+    hidden = _Hidden.behind(growth.count, iterations, detect)
     count = size_bytes = 0.0
     seen = 0
     for place in range(len(iterations) - 1, -1, -1):
         count += growth.count[place]
         size_bytes += growth.bytes[place]
         seen += iterations[place]
+        trickles = count > _SILENCE_OBJECTS and not first_look
+        unseen = hidden.trickling if trickles else hidden.silent
+        events = _SILENT_EVENTS_OF_RESTLESS if unseen else _SILENT_EVENTS
         # Growth in steps pauses for longer and longer: silence must last as long.
-        if (steps and seen < _SILENT_SHARE * total) or seen < shortest:
+        if steps and seen < _SILENT_SHARE * total:
+            continue
+        if not first_look and seen < events / detect:
             continue
         # Buffers of random sizes never hold quite the same: a tenth is no step of what grows.
         few = max(detect * seen * _SMALLEST_OBJECT_BYTES, _STEP_BYTES * count)
         still = size_bytes <= max(few, _WOBBLE_SHARE * sum(growth.bytes[:place]))
-        if still and excluded(max(count, 0) + hidden, seen, detect, factor):
+        if still and excluded(max(count, 0) + unseen, seen, detect, factor):
             return True
     return False
 
 
-def _hidden(counts: Sequence[float]) -> float:
-    """Return how many objects may have gone while as many came to stay: more than were seen to."""
-    level = highest = fell = 0.0
-    for count in counts:
-        level += count
-        highest = max(highest, level)
-        fell = max(fell, highest - level)
-    return min(_UNSEEN * fell, _MOST_HIDDEN)
+@dataclass(frozen=True)
+class _Hidden:
+    """How many objects of a queue may have gone while as many leaked. What goes has come before.
+
+    - `silent`: in rounds in which nothing stayed. As many as were seen to go, or to come faster
+      than a leak at `detect` once that had paused: what fills does not go on after a pause.
+    - `trickling`: in rounds in which some did stay. Then the first few that came, too, may have
+      been the queue's; a cache that fills goes silent.
+    """
+
+    silent: float
+    trickling: float
+
+    @staticmethod
+    def behind(counts: Sequence[float], iterations: Sequence[int], detect: float) -> _Hidden:
+        fell = rose = rose_first = 0.0
+        level = highest = beyond = 0.0
+        low: float | None = None
+        together = at_once(counts)
+        for count, n in zip(counts, iterations, strict=True):
+            level += count
+            highest = max(highest, level)
+            fell = max(fell, highest - level)
+            leak = detect * n
+            beyond += count / together - leak
+            if low is not None:
+                rose = max(rose, beyond - low)
+                low = min(low, beyond)
+            elif count / together < leak:
+                low = beyond
+            else:
+                rose_first = max(rose_first, beyond)
+        if rose_first > _MOST_HIDDEN:
+            rose_first = 0.0
+        silent = max(fell, rose)
+        return _Hidden(
+            min(_UNSEEN * silent, _MOST_HIDDEN),
+            min(_UNSEEN * max(silent, rose_first), _MOST_HIDDEN),
+        )
 
 
 def in_steps(growth: Growth) -> bool:

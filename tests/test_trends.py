@@ -84,3 +84,19 @@ def test_later_looks_are_stricter_than_the_first() -> None:
     later = (400, 400, 400, 2000)
     assert trend(growth((9, 9, 9, 4)), later, 0.01) is Trend.UNCLEAR
     assert trend(growth((9, 9, 9, 3)), later, 0.01) is Trend.EXCLUDED
+
+
+@pytest.mark.parametrize(
+    ("counts", "found"),
+    [
+        ((8, 14, 10, 3), Trend.UNCLEAR),  # a queue filled, and emptied itself as slowly as it leaks
+        ((8, 14, 10, 0), Trend.EXCLUDED),  # a small cache is full
+        ((1, 18, 10, 0), Trend.UNCLEAR),  # no cache fills after a pause
+        ((0, 21, 0, 0), Trend.EXCLUDED),  # but a connection may prepare its statements then
+        ((381, 119, 0, 3), Trend.EXCLUDED),  # nor does a leak hide behind a cache of hundreds
+    ],
+)
+def test_what_moves_like_a_short_queue_is_looked_at_longer(
+    counts: tuple[int, ...], found: Trend
+) -> None:
+    assert trend(growth(counts), (381, 381, 381, 2286), 0.01) is found
