@@ -200,7 +200,7 @@ class _Check:
 
         `judgement` is what the series say until then: it stands where there was such a round.
         """
-        wanted = idle_seconds(self._measurement.rounds, judgement.steady + judgement.unclear)
+        wanted = idle_seconds(self._measurement.rounds, judgement.folds)
         if not wanted or (self._idle is not None and self._idle.seconds >= wanted * 0.8):
             return judgement
         self._idle = self._measurement.idle(wanted)

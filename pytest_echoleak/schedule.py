@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from pytest_echoleak.results import Finding
+from pytest_echoleak.folding import Fold
 from pytest_echoleak.series import Round
+from pytest_echoleak.steadiness import is_whole
 
 # The first extending round is so many times as long as all before it.
 _EXTENSION = 2
@@ -52,11 +53,18 @@ def _part(done: int, left: int, part: int) -> int:
     return max(left if left < 1.5 * varied else varied, 0)
 
 
-def idle_seconds(rounds: Sequence[Round], findings: Sequence[Finding]) -> float:
-    """Return how long to idle: until the slowest growth would show, if it were the clock's."""
-    if not findings:
+def idle_seconds(rounds: Sequence[Round], folds: Sequence[Fold]) -> float:
+    """Return how long to idle: until the slowest growth would show, if it were the clock's.
+
+    What grew by a whole number in each iteration, in all rounds, keeps step with the iterations: of
+    the clock's, only what runs as often as they could do so.
+    """
+    if not folds:
         return 0.0
+    iterations = [item.iterations for item in rounds]
     seconds = sum(item.seconds for item in rounds)
-    slowest = min(max(finding.objects + finding.goroutines, 1) for finding in findings)
-    enough = max(seconds * _IDLE_EVENTS / slowest, _SHORTEST_IDLE_SECONDS)
+    slowest = min(max(sum(fold.growth.count), 1) for fold in folds)
+    enough = seconds * _IDLE_EVENTS / slowest
+    if not all(is_whole(fold.growth.count, iterations) for fold in folds):
+        enough = max(enough, _SHORTEST_IDLE_SECONDS)
     return min(enough, seconds / 3, _LONGEST_IDLE_SECONDS)

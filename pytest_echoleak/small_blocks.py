@@ -12,10 +12,9 @@ from collections.abc import Mapping, Sequence
 
 from pytest_echoleak.pprof.frames import Stack
 from pytest_echoleak.series import Growth
+from pytest_echoleak.steadiness import is_whole
 
 _BLOCK_BYTES = 16
-_WHOLE_SHARE = 0.005
-_WHOLE_OBJECTS = 2
 _CANDIDATE_SHARE = 0.01
 _CANDIDATE_OBJECTS = 2
 
@@ -40,23 +39,14 @@ def shared(stacks: Mapping[Stack, Growth], iterations: Sequence[int]) -> dict[St
     late = {
         stack: growth
         for stack, growth in blocks.items()
-        if stack not in parts and not _whole(growth.count, iterations)
+        if stack not in parts and not is_whole(growth.count, iterations)
     }
     if parts and late:
         both = {**parts, **late}
         counts = [sum(grown) for grown in zip(*(one.count for one in both.values()), strict=True)]
-        if _whole(counts, iterations):
+        if is_whole(counts, iterations):
             return both
     return parts
-
-
-def _whole(counts: Sequence[float], iterations: Sequence[int]) -> bool:
-    """Tell whether every round grew by the same whole number per iteration."""
-    each = round(sum(counts) / sum(iterations))
-    return each > 0 and all(
-        abs(number - each * n) <= _WHOLE_OBJECTS + _WHOLE_SHARE * each * n
-        for number, n in zip(counts, iterations, strict=True)
-    )
 
 
 def _whole_at_last(counts: Sequence[float], iterations: Sequence[int]) -> bool:
@@ -65,7 +55,7 @@ def _whole_at_last(counts: Sequence[float], iterations: Sequence[int]) -> bool:
     for place in range(len(counts) - 1, -1, -1):
         runs += iterations[place]
         if 2 * runs >= sum(iterations):
-            return _whole(counts[place:], iterations[place:])
+            return is_whole(counts[place:], iterations[place:])
     return False
 
 

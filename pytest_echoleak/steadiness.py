@@ -35,6 +35,8 @@ _KEPT_RATE_OF_STEPS = 0.4
 ENOUGH_SHARE = 0.7  # of 100 events that are expected, chance leaves as few as 70
 _SCATTER_OBJECTS = 0.5  # nothing is counted more finely
 _FEWEST_FOR_WHOLE = 10  # iterations in a round, for a whole number in each to mean something
+_WHOLE_SHARE = 0.005
+_WHOLE_OBJECTS = 2
 _FALL_SHARE = 0.02
 _ALL_BEFORE = 0.9
 _REST = 0.45
@@ -73,6 +75,15 @@ def climbs(values: Sequence[float], iterations: Sequence[int]) -> bool:
     if low > _FALL_SHARE * highest:
         return False
     return _goes_on(*_in_longer_rounds(values, iterations))
+
+
+def is_whole(counts: Sequence[float], iterations: Sequence[int]) -> bool:
+    """Tell whether every round grew by the same whole number per iteration, but for a few."""
+    each = round(sum(counts) / sum(iterations))
+    return each > 0 and all(
+        abs(number - each * n) <= _WHOLE_OBJECTS + _WHOLE_SHARE * each * n
+        for number, n in zip(counts, iterations, strict=True)
+    )
 
 
 def at_once(values: Sequence[float]) -> int:

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from itertools import accumulate, pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_echoleak.schedule import next_round
+from pytest_echoleak.folding import Fold
+from pytest_echoleak.schedule import idle_seconds, next_round
+from pytest_echoleak.series import Round
+from tests.made_series import HANDLER, SITE, growth
+from tests.made_snapshots import snapshot
 
 
 def rounds(plateau: int, *, steady: bool, first: int = 1143, detect: float = 0.01) -> list[int]:
@@ -47,3 +52,28 @@ def test_no_period_of_the_service_falls_into_step_with_the_rounds() -> None:
         rising = sum(now > before for before, now in pairwise(places))
         assert rising < len(runs) - 2, period
     assert len(set(runs[4:])) >= 10, "hardly two are alike"
+
+
+class TestIdleSeconds:
+    rounds = tuple(Round(400, snapshot(at=k), snapshot(at=k + 1)) for k in range(12))
+
+    @staticmethod
+    def fold(count: int) -> Fold:
+        return Fold("heap", HANDLER, SITE, 1, growth((count,) * 12), own=True)
+
+    def test_what_keeps_step_with_the_iterations_needs_a_moment(self) -> None:
+        assert idle_seconds(self.rounds, [self.fold(400)]) == pytest.approx(0.05)
+        assert idle_seconds(self.rounds, [self.fold(401), self.fold(800)]) == pytest.approx(
+            0.05, rel=0.1
+        )
+
+    def test_what_does_not_may_be_done_once_a_second(self) -> None:
+        assert idle_seconds(self.rounds, [self.fold(390)]) == 1.1
+        assert idle_seconds(self.rounds, [self.fold(400), self.fold(300)]) == 1.1
+
+    def test_what_is_slow_is_waited_for(self) -> None:
+        assert idle_seconds(self.rounds, [self.fold(6)]) == pytest.approx(12 * 20 / 72)
+        assert idle_seconds(self.rounds, [self.fold(1)]) == 4.0
+
+    def test_nothing_grew(self) -> None:
+        assert idle_seconds(self.rounds, []) == 0
