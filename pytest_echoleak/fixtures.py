@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 import time
 from collections.abc import Iterator, Sequence
@@ -241,6 +240,8 @@ def artifacts_folder(item: pytest.Item, check: int) -> Path:
     plain = f"{module.removesuffix('.py').replace('/', '.')}.{name.replace('::', '.')}"
     folder = re.sub(r"[^A-Za-z0-9._-]+", "_", plain).strip("._")[:120]
     if folder != plain:
+        import hashlib
+
         folder += "-" + hashlib.sha256(item.nodeid.encode()).hexdigest()[:8]
     return base / (folder if check == 1 else f"{folder}-{check}")
 
