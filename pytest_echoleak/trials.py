@@ -104,9 +104,7 @@ class _Trials:
                 yield trial
 
     def _leaks(self, trial: Trial) -> bool:
-        return any(
-            leaking(place, one.rate, [trial]) for place, one in enumerate(self._suspects)
-        )
+        return any(leaking(place, one.rate, [trial]) for place, one in enumerate(self._suspects))
 
     def _trial(self, workload: Workload, sent: int, *, same_value: bool = False) -> Trial | None:
         """Return what came of it, None where the time was up."""

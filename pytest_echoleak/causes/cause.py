@@ -16,8 +16,8 @@ class Cause:
       command of Go's.
     - `fits`: tells whether the evidence shows this cause. It must not guess: what it says is
       printed as a fact.
-    - `gathers`: tells of another finding of the same check whether this cause explains it, too;
-      None: it explains nothing but what fits.
+    - `gathers`: tells of another finding of the same check (the first argument) whether this cause,
+      which the second fits, explains it, too; None: it explains nothing but what fits.
     """
 
     name: str
@@ -25,7 +25,7 @@ class Cause:
     fix: str
     see: str
     fits: Callable[[Clues], bool]
-    gathers: Callable[[Clues], bool] | None = None
+    gathers: Callable[[Clues, Clues], bool] | None = None
 
 
 OTHER = "other"

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from pytest_echoleak.causes.clues import Clues, Grown, called
+from pytest_echoleak.ownership import package_of
 from pytest_echoleak.results import Location
 from pytest_echoleak.waiting import wait_state
 
@@ -17,7 +19,12 @@ ContainerKind: TypeAlias = Literal["map", "slice", "string", "list"]
 _FEW_OBJECTS = 0.1
 # ... and by at least half a word: what a slice of pointers takes while it still has room.
 _FEWEST_BYTES = 4.0
+READ_REQUEST = "net/http.readRequest"
+_OBJECTS_OF_A_REQUEST = 40
 _MOSTLY = 0.6
+_NOTABLE = 0.25
+_IN_STEP = 0.02
+_STRAYS = 3
 _FAR = 1_000
 
 _MAP_GROWS = ("runtime.mapassign", "runtime.hashGrow", "internal/runtime/maps.")
@@ -25,6 +32,7 @@ _SYNC_MAP = ("sync.(*Map).", "internal/sync.(*HashTrieMap")
 _SLICE_GROWS = ("runtime.growslice", "runtime.makeslice")
 _STRING_GROWS = ("runtime.concatstring", "runtime.rawstring", "runtime.rawbyteslice")
 _BUFFERS = ("bytes.(*Buffer).", "strings.(*Builder).")
+_TIMERS = ("runtime.(*timers).", "runtime.(*timer).")
 _LISTS = ("container/list.(*List).insertValue", "container/list.(*List).PushBack")
 
 
@@ -47,10 +55,13 @@ def containers(clues: Clues) -> tuple[Container, ...]:
     Near is what the same function of the user's adds to, or else the next one out that both stacks
     lead through. For objects that no line of the user's makes there is no such place.
     """
+    entries = _events(clues) or clues.iterations
+    if entries < _FEW_OBJECTS * clues.iterations and clues.finding.objects <= _STRAYS:
+        entries = clues.iterations
     found = [
         Container(kind, one)
         for one in clues.everything
-        if (kind := _container_kind(one, clues.iterations)) and one.place is not None
+        if (kind := _container_kind(one, entries)) and one.place is not None
     ]
     callers = [_own_functions(one) for one in clues.heap if one.place is not None]
     steps = {id(one): _steps_between(callers, one.grown) for one in found}
@@ -80,7 +91,8 @@ def held_in(clues: Clues, kind: str) -> bool:
     if clues.holders:
         return any(kind in (one.container, *_alike(one.container)) for one in clues.holders)
     kinds = {one.kind for one in containers(clues)}
-    return kinds == {kind}
+    # A map beside a list of its entries is what a cache looks like.
+    return kinds == {kind} or (kind == "map" and kinds == {"map", "list"})
 
 
 def _alike(container: str) -> tuple[str, ...]:
@@ -100,9 +112,69 @@ def somewhere(clues: Clues, *functions: str) -> bool:
     return clues.calls(*functions)
 
 
-def mostly(clues: Clues, *functions: str) -> bool:
-    """Tell whether most of the finding was allocated below one of these."""
-    return _share(clues, lambda one: called(one.foreign, functions)) >= _MOSTLY
+def notably(clues: Clues, *functions: str) -> bool:
+    """Tell whether a good part of the finding was allocated by calls of the user's to these.
+
+    The rest may be what was handed to them: a name, a closure.
+    """
+    return _share(clues, lambda one: called(one.foreign[-1:], functions)) >= _NOTABLE
+
+
+def below(clues: Clues, pattern: re.Pattern[str]) -> bool:
+    """Tell whether a good part of the finding was allocated below a function that is named so."""
+    return _share(clues, lambda one: any(map(pattern.search, one.foreign))) >= _NOTABLE
+
+
+def is_request_part(clues: Clues, head: Clues) -> bool:
+    """Tell whether this is what a string cut from requests keeps of them, as often as `head`."""
+    return reads_request(clues) and not keeps_requests(clues) and in_step(clues, head)
+
+
+def reads_request(clues: Clues) -> bool:
+    """Tell whether net/http made this while it read requests."""
+    return clues.finding.location.function == READ_REQUEST
+
+
+def keeps_requests(clues: Clues) -> bool:
+    """Tell whether whole requests are among it: of each about every tenth object is one."""
+    whole = sum(one.count for one in clues.heap)
+    requests = sum(
+        one.count for one in clues.heap if one.functions[:1] and _is_request(one.functions[0])
+    )
+    return requests * _OBJECTS_OF_A_REQUEST >= whole > 0
+
+
+def _is_request(function: str) -> bool:
+    return function.startswith(READ_REQUEST)
+
+
+def in_step(clues: Clues, head: Clues) -> bool:
+    """Tell whether this came as often as `head` did, or a whole number of times as often."""
+    came, leading = _events(clues), _events(head)
+    times = round(came / leading) if leading > 0 else 0
+    return times >= 1 and abs(came - times * leading) <= _STRAYS + _IN_STEP * came
+
+
+def _events(clues: Clues) -> float:
+    """Return how often a finding's growth happened: what most of its stacks grew by."""
+    if clues.finding.shares_blocks:
+        return clues.finding.objects
+    goroutines = [one.count for one in clues.goroutines]
+    counts = goroutines or [one.count for one in clues.heap]
+    if not counts:
+        return 0.0
+    notable = [count for count in counts if count >= _NOTABLE * max(counts)]
+    return statistics.median_high(notable)
+
+
+def is_own(clues: Clues) -> bool:
+    """Tell whether a line of the user's is on the finding's stacks, and answers for it."""
+    return not clues.finding.shares_blocks and any(one.place is not None for one in clues.grown)
+
+
+def packages_below(clues: Clues) -> frozenset[str]:
+    """Return the packages of libraries that the user's nearest line called to make the finding."""
+    return frozenset(package_of(name) for one in clues.grown for name in one.foreign)
 
 
 def states(clues: Clues) -> frozenset[str]:
@@ -140,14 +212,14 @@ def made_by(clues: Clues, *inner: str) -> bool:
 def named(clues: Clues, words: str) -> bool:
     """Tell whether a function at hand is named with one of `words` (a pattern).
 
-    At hand are the user's nearest one, and those that put the finding's objects into a container.
+    At hand are those that put the finding's objects into a container.
     """
-    pattern = re.compile(words, re.IGNORECASE)
-    names = {clues.finding.location.function}
-    for container in containers(clues):
-        names.add(container.place.function)
-        names.update(container.grown.foreign)
-    return any(pattern.search(name.rpartition("/")[2]) for name in names)
+    pattern = re.compile(words)
+    return any(
+        pattern.search(name.rpartition("/")[2])
+        for container in containers(clues)
+        for name in (container.place.function, *container.grown.foreign)
+    )
 
 
 def _share(clues: Clues, wanted: Callable[[Grown], bool]) -> float:
@@ -156,12 +228,15 @@ def _share(clues: Clues, wanted: Callable[[Grown], bool]) -> float:
     return part / whole if whole > 0 else 0.0
 
 
-def _container_kind(one: Grown, iterations: int) -> ContainerKind | None:
-    if called(one.foreign, _LISTS) and one.count >= iterations * _FEW_OBJECTS:
+def _container_kind(one: Grown, entries: float) -> ContainerKind | None:
+    """Return what kind of container a stack fills, if it does, with so many entries."""
+    if one.kind != "heap" or any(name.startswith(_TIMERS) for name in one.inner):
+        return None
+    if called(one.foreign, _LISTS) and one.count >= _FEW_OBJECTS * entries:
         return "list"
     if one.foreign and one.foreign[-1].startswith(_SYNC_MAP):
         return "map"
-    if one.count > _FEW_OBJECTS * iterations or one.bytes < _FEWEST_BYTES * iterations:
+    if one.count > _FEW_OBJECTS * entries or one.bytes < _FEWEST_BYTES * entries:
         return None
     if any(name.startswith(_MAP_GROWS) for name in one.inner):
         return "map"

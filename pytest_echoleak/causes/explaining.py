@@ -18,7 +18,7 @@ def explain(clues: Sequence[Clues], own_causes: Sequence[Cause] = ()) -> tuple[F
     is, its cause "other".
     """
     causes = (*own_causes, *CATALOGUE)
-    return fold_by_cause([(one, cause_of(one, causes)) for one in clues])
+    return fold_by_cause([(one, cause_of(one, causes)) for one in clues], causes)
 
 
 def cause_of(clues: Clues, causes: Sequence[Cause] = CATALOGUE) -> Cause | None:

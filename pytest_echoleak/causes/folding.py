@@ -2,69 +2,65 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import TypeAlias
 
 from pytest_echoleak.causes.cause import Cause
 from pytest_echoleak.causes.clues import Clues
+from pytest_echoleak.causes.evidence import in_step, is_own
 from pytest_echoleak.results import Evidence, Finding, with_counts_of
 from pytest_echoleak.waiting import wait_state
 
-_IN_STEP = 0.02
-_STRAYS = 3
 _WORST: tuple[Evidence, ...] = ("sampled", "exact", "unreachable")
 _MOST_PLACES = 5
 
-Explained = tuple[Clues, "Cause | None"]
+Explained: TypeAlias = "tuple[Clues, Cause | None]"
 
 
-def fold_by_cause(explained: Sequence[Explained]) -> tuple[Finding, ...]:
-    """Return the findings, those that one cause explains as one. The order is that of the largest.
+def fold_by_cause(explained: Sequence[Explained], causes: Sequence[Cause]) -> tuple[Finding, ...]:
+    """Return the findings, those that one cause explains as one; the order is theirs.
 
-    A cause that gathers takes what it recognises, and what came in step with it from code that is
-    not the user's: the other end of a connection, say.
+    `causes` are those that were tried, the more specific first. A cause that gathers takes what it
+    recognises, and what came in step with it from code that is not the user's and that nothing more
+    specific explains: the other end of a connection, say.
     """
+    ranks = {id(cause): rank for rank, cause in enumerate(causes)}
+    heads = sorted(
+        (pair for pair in explained if pair[1] is not None and pair[1].gathers is not None),
+        key=lambda pair: ranks[id(pair[1])],
+    )
+    groups: list[tuple[list[Clues], Cause | None]] = []
     left = list(explained)
-    folded: list[Finding] = []
-    while left:
-        clues, cause = left.pop(0)
-        group = [clues]
-        head = next((pair for pair in [(clues, cause), *left] if _takes(pair, clues)), None)
-        if head is not None:
-            cause = head[1]
-            assert cause is not None, "only a cause takes others"
-            group += [one for one, other in left if _belongs(one, other, cause, head[0])]
-            left = [pair for pair in left if not any(pair[0] is one for one in group)]
-        folded.append(_as_one(group, cause))
-    return tuple(folded)
+    for head, cause in heads:
+        if not any(one is head for one, _ in left):
+            continue
+        group = [head]
+        group += [
+            one
+            for one, other in left
+            if one is not head and _belongs(one, other, head, cause, ranks)
+        ]
+        left = [pair for pair in left if not any(pair[0] is one for one in group)]
+        groups.append((group, cause))
+    groups += [([one], cause) for one, cause in left]
+    places = {id(one): place for place, (one, _) in enumerate(explained)}
+    groups.sort(key=lambda group: min(places[id(one)] for one in group[0]))
+    return tuple(_as_one(group, cause) for group, cause in groups)
 
 
-def _takes(head: Explained, clues: Clues) -> bool:
-    """Tell whether the head's cause is one that gathers, and `clues` are part of it."""
-    cause = head[1]
-    if cause is None or cause.gathers is None:
+def _belongs(
+    clues: Clues,
+    found: Cause | None,
+    head: Clues,
+    cause: Cause | None,
+    ranks: Mapping[int, int],
+) -> bool:
+    assert cause is not None, "a head has a cause that gathers"
+    assert cause.gathers is not None, "a head has a cause that gathers"
+    if found is not None and ranks[id(found)] < ranks[id(cause)]:
         return False
-    return head[0] is clues or cause.gathers(clues) or _comes_along(clues, head[0])
-
-
-def _belongs(clues: Clues, found: Cause | None, cause: Cause, head: Clues) -> bool:
-    assert cause.gathers is not None
-    return found is cause or cause.gathers(clues) or (found is None and _comes_along(clues, head))
-
-
-def _comes_along(clues: Clues, head: Clues) -> bool:
-    """Tell whether this is no line of the user's, and comes as often as the head does."""
-    if any(one.place is not None for one in clues.grown):
-        return False
-    rate, leading = _count(clues.finding), _count(head.finding)
-    if leading <= 0 or rate < leading / 2:
-        return False
-    times = round(rate / leading * 2) / 2
-    return abs(rate - times * leading) <= _STRAYS + _IN_STEP * times * leading
-
-
-def _count(finding: Finding) -> int:
-    return finding.goroutines or finding.objects
+    return cause.gathers(clues, head) or (not is_own(clues) and in_step(clues, head))
 
 
 def _as_one(group: Sequence[Clues], cause: Cause | None) -> Finding:
@@ -86,16 +82,16 @@ def _as_one(group: Sequence[Clues], cause: Cause | None) -> Finding:
 
 def _face(group: Sequence[Clues]) -> Clues:
     """Return the one that shows best where the cause is: it has a line of the user's."""
-    own = [one for one in group if any(grown.place is not None for grown in one.grown)]
-    return max(own or group, key=lambda one: (one.finding.bytes, one.finding.goroutines))
+    own = [one for one in group if is_own(one)]
+    waiting = [one for one in own if one.finding.kind == "goroutine"]
+    first = waiting or own or group[:1]
+    return max(first, key=lambda one: (one.finding.bytes, one.finding.goroutines))
 
 
 def _also_at(group: Iterable[Clues], face: Clues) -> str:
-    places = {face.finding.location: ""}
-    for one in group:
-        if any(grown.place is not None for grown in one.grown):
-            places.setdefault(one.finding.location, "")
-    others = [f"{one.file}:{one.line}" for one in list(places)[1:]]
+    places = [face.finding.location]
+    places += [one.finding.location for one in group if is_own(one)]
+    others = [f"{one.file}:{one.line}" for one in dict.fromkeys(places)][1:]
     return f"also at {', '.join(others[:_MOST_PLACES])}" if others else ""
 
 

@@ -7,12 +7,16 @@ import re
 from pytest_echoleak.causes.cause import OTHER, Cause
 from pytest_echoleak.causes.clues import Clues
 from pytest_echoleak.causes.evidence import (
-    directly,
-    mostly,
+    below,
+    containers,
+    in_step,
+    is_request_part,
+    notably,
     runs_through,
     somewhere,
     stands_in,
     states,
+    waits_in,
 )
 
 _READ_LOOP = "net/http.(*persistConn).readLoop"
@@ -58,11 +62,9 @@ _CONTEXTS = tuple(
     for kind in ("Cancel", "Deadline", "Timeout")
     for cause in ("", "Cause")
 )
-_METRIC_CALLS = (
-    "With",
-    "WithLabelValues",
-    "GetMetricWith",
-    "GetMetricWithLabelValues",
+_METRICS = re.compile(
+    r"prometheus/client_golang/prometheus\.\(\*(Metric|Counter|Gauge|Histogram|Summary)Vec\)"
+    r"\.(Get\w*)?With(LabelValues)?$"
 )
 _TICKERS = ("time.NewTicker", "time.Tick")
 _TIMERS = ("time.AfterFunc", "time.NewTimer", "time.After")
@@ -86,7 +88,7 @@ def _is_unread_body(clues: Clues) -> bool:
     )
 
 
-def _is_http_client(clues: Clues) -> bool:
+def _is_http_client(clues: Clues, _head: Clues) -> bool:
     return _names(clues, _HTTP_CLIENT)
 
 
@@ -110,7 +112,7 @@ def _is_conn(clues: Clues) -> bool:
     )
 
 
-def _is_database(clues: Clues) -> bool:
+def _is_database(clues: Clues, _head: Clues) -> bool:
     return _names(clues, _DATABASE)
 
 
@@ -118,12 +120,31 @@ def _is_redis_conn(clues: Clues) -> bool:
     return _names(clues, _REDIS) and _names(clues, _REDIS_CONNS)
 
 
-def _is_redis(clues: Clues) -> bool:
+def _is_redis(clues: Clues, _head: Clues) -> bool:
     return _names(clues, _REDIS)
 
 
 def _is_ticker(clues: Clues) -> bool:
-    return directly(clues, *_TICKERS) or (bool(clues.goroutines) and somewhere(clues, *_TICKERS))
+    if clues.goroutines:
+        return somewhere(clues, *_TICKERS)
+    return notably(clues, *_TICKERS)
+
+
+def _is_of_ticker(clues: Clues, head: Clues) -> bool:
+    """The goroutine that waits for the ticks, and what is made beside the ticker."""
+    waits = waits_in(clues, "chan receive", "select")
+    return in_step(clues, head) and (waits or _is_beside(clues, head))
+
+
+def _is_beside(clues: Clues, head: Clues) -> bool:
+    """What one function makes in step with what it forgot, and puts nowhere else, goes with it."""
+    function = head.finding.location.function
+    beside = clues.finding.location.function == function and not containers(clues)
+    return bool(clues.heap) and beside and in_step(clues, head)
+
+
+def _is_labelled_metric(clues: Clues) -> bool:
+    return below(clues, _METRICS)
 
 
 CAUSES: tuple[Cause, ...] = (
@@ -180,6 +201,7 @@ CAUSES: tuple[Cause, ...] = (
         "defer ticker.Stop(), and let its loop end with the request: case <-ctx.Done(): return",
         "go doc time.Ticker.Stop",
         _is_ticker,
+        gathers=_is_of_ticker,
     ),
     Cause(
         "context-not-cancelled",
@@ -187,7 +209,8 @@ CAUSES: tuple[Cause, ...] = (
         " of its deadline) keeps it",
         "call cancel on every way out: ctx, cancel := context.WithTimeout(...); defer cancel()",
         "go doc context.WithCancel",
-        lambda clues: directly(clues, *_CONTEXTS),
+        lambda clues: notably(clues, *_CONTEXTS),
+        gathers=_is_beside,
     ),
     Cause(
         "timer-not-stopped",
@@ -195,7 +218,8 @@ CAUSES: tuple[Cause, ...] = (
         " function captures",
         "stop it on every way out: defer timer.Stop()",
         "go doc time.Timer.Stop",
-        lambda clues: not clues.goroutines and directly(clues, *_TIMERS),
+        lambda clues: not clues.goroutines and notably(clues, *_TIMERS),
+        gathers=_is_beside,
     ),
     Cause(
         "metrics-cardinality",
@@ -203,16 +227,7 @@ CAUSES: tuple[Cause, ...] = (
         "take labels of few values (the route, not the path; no ids), or delete children that are"
         " done with",
         "go doc github.com/prometheus/client_golang/prometheus.CounterVec",
-        lambda clues: mostly(
-            clues,
-            *(f"client_golang/prometheus.(*MetricVec).{name}" for name in _METRIC_CALLS),
-            *(
-                f"client_golang/prometheus.(*{kind}Vec).{name}"
-                for kind in ("Counter", "Gauge", "Histogram", "Summary")
-                for name in _METRIC_CALLS
-            ),
-            "client_golang/prometheus.(*metricMap).getOrCreateMetricWithLabelValues",
-            "client_golang/prometheus.(*metricMap).getOrCreateMetricWithLabels",
-        ),
+        _is_labelled_metric,
+        gathers=is_request_part,
     ),
 )
