@@ -10,6 +10,8 @@ from pathlib import Path
 
 from pytest_echoleak.allowing import Allowance, held_before
 from pytest_echoleak.artifacts import save_profiles
+from pytest_echoleak.causes.explaining import explain
+from pytest_echoleak.causes.gathering import clues_of
 from pytest_echoleak.errors import ServiceError, WorkloadError
 from pytest_echoleak.expiry import all_expiring, gone
 from pytest_echoleak.measurement import Clock, Measurement
@@ -118,6 +120,8 @@ class _Check:
             findings = judgement.steady
         if outcome.verdict == "inconclusive":
             findings += tuple(one for one in judgement.unclear if one.grew)
+        if findings:
+            findings = self._explained(findings, judgement)
         return LeakReport(
             nodeid=nodeid,
             workload=self._workload.label,
@@ -137,6 +141,19 @@ class _Check:
             totals=self._totals(),
             untouched=judgement.untouched,
         )
+
+    def _explained(
+        self, findings: tuple[Finding, ...], judgement: Judgement
+    ) -> tuple[Finding, ...]:
+        """Return the findings with their causes: one for each."""
+        return explain(clues_of(findings, judgement, self._whole(), self._ownership()))
+
+    def _whole(self) -> Round:
+        """Return the check until now as a single round."""
+        first, last = self._measurement.first, self._measurement.last
+        assert first is not None, "a check that has a verdict has snapshots"
+        assert last is not None, "a check that has a verdict has snapshots"
+        return Round(self._iterations(), first, last)
 
     def _bounds(self, outcome: _Outcome, iterations: int) -> Bounds | None:
         if outcome.verdict != "clean":
@@ -263,10 +280,7 @@ class _Check:
 
     def _gone(self, judgement: Judgement) -> bool:
         """Tell whether what a judgement says grew has gone since."""
-        first, last = self._measurement.first, self._measurement.last
-        assert first is not None, "a check that has a verdict has snapshots"
-        assert last is not None, "a check that has a verdict has snapshots"
-        whole = make_series([Round(self._iterations(), first, last)], self._idle)
+        whole = make_series([self._whole()], self._idle)
         return gone(judgement.folds, whole, self._options.detect)
 
     def _refuse_silence(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 VerdictName = Literal["leak", "clean", "inconclusive", "error"]
@@ -30,6 +30,12 @@ class Finding:
     `stack` goes from the allocation (or the goroutine's entry) to the caller; `location` is its
     nearest frame in the user's own code, or the innermost frame where there is none.
     `stacks` counts the stacks folded into it.
+
+    `state`: what a goroutine waits in, in Go's words ("chan send"), "" where that is not known.
+    `cause` is a stable identifier, "other" where nothing known fits; `cause_text` says it in one
+    sentence, `fix` what to do about it, and `see` what to read (a command of Go's), each "" where
+    nothing is known. `request`: which request of several leaks, and whether once per call or once
+    per distinct value; "" where that was not measured.
     """
 
     kind: FindingKind
@@ -48,6 +54,10 @@ class Finding:
     fix: str = ""
     held_by: tuple[str, ...] = ()
     retained_bytes: int | None = None
+    state: str = ""
+    cause_text: str = ""
+    see: str = ""
+    request: str = ""
 
     @property
     def shares_blocks(self) -> bool:
@@ -58,6 +68,19 @@ class Finding:
     def grew(self) -> bool:
         """Whether there is more than before, of whatever kind."""
         return self.objects > 0 or self.bytes > 0 or self.goroutines > 0
+
+
+def with_counts_of(finding: Finding, other: Finding) -> Finding:
+    """Return `finding` with what `other` counts added to it."""
+    return replace(
+        finding,
+        objects_per_iteration=finding.objects_per_iteration + other.objects_per_iteration,
+        bytes_per_iteration=finding.bytes_per_iteration + other.bytes_per_iteration,
+        goroutines_per_iteration=finding.goroutines_per_iteration + other.goroutines_per_iteration,
+        objects=finding.objects + other.objects,
+        bytes=finding.bytes + other.bytes,
+        goroutines=finding.goroutines + other.goroutines,
+    )
 
 
 @dataclass(frozen=True)

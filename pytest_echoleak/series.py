@@ -19,6 +19,8 @@ _SURELY_BY_CLOCK = 50
 _COMPARED_FRAMES = 24
 
 Kind: TypeAlias = Literal["heap", "goroutine"]
+Inner: TypeAlias = tuple[str, ...]
+"""The runtime's own functions at the inner end of a stack: how it allocated, in what it waits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,24 @@ class Round:
     def changes(self, kind: Kind) -> Mapping[Stack, Held]:
         """Return by how much each stack changed from snapshot to snapshot."""
         return self._heap_changes if kind == "heap" else self._goroutine_changes
+
+    def inner_changes(self, kind: Kind) -> Mapping[Stack, Mapping[Inner, Held]]:
+        """Return the same changes, told apart by the runtime's frames that a stack is without.
+
+        Heap profiles that pprof serves have no such frames: there all is one.
+        """
+        if kind == "heap":
+            before, after = self.before.heap, self.after.heap
+        else:
+            before, after = _counted(self.before.goroutines), _counted(self.after.goroutines)
+        left_out = is_runtime_cache if kind == "heap" else _is_starting
+        sums: defaultdict[Stack, dict[Inner, Held]] = defaultdict(dict)
+        for stack, change in _site_changes(before, after, self.after.stacks, left_out):
+            outer = without_runtime(stack)
+            inner = tuple(frame.function for frame in stack[: len(stack) - len(outer)])
+            known = sums[outer].get(inner, Held(0, 0))
+            sums[outer][inner] = Held(known.count + change.count, known.bytes + change.bytes)
+        return sums
 
     def stacks(self) -> Iterator[Stack]:
         """Yield the stacks that changed, and those of all goroutines at the end."""
@@ -201,18 +221,28 @@ def _changes(
     left_out: Callable[[Stack], bool],
 ) -> dict[Stack, Held]:
     """Return by how much each stack's usage changed; without our own, and those to be left out."""
+    sums: defaultdict[Stack, list[float]] = defaultdict(lambda: [0, 0])
+    for stack, change in _site_changes(before, after, stacks, left_out):
+        total = sums[without_runtime(stack)]
+        total[0] += change.count
+        total[1] += change.bytes
+    return {stack: Held(*total) for stack, total in sums.items() if any(total)}
+
+
+def _site_changes(
+    before: Mapping[int, Usage],
+    after: Mapping[int, Usage],
+    stacks: Mapping[int, Stack],
+    left_out: Callable[[Stack], bool],
+) -> Iterator[tuple[Stack, Held]]:
     none = Usage(0, 0)
-    sums: defaultdict[Stack, list[int]] = defaultdict(lambda: [0, 0])
     changed = {site for site, usage in after.items() if before.get(site, none) != usage}
     for site in changed.union(before.keys() - after.keys()):
         stack = stacks[site]
         if left_out(stack) or made_by_measuring(stack):
             continue
         old, new = before.get(site, none), after.get(site, none)
-        total = sums[without_runtime(stack)]
-        total[0] += new.objects - old.objects
-        total[1] += new.bytes - old.bytes
-    return {stack: Held(*total) for stack, total in sums.items() if any(total)}
+        yield stack, Held(new.objects - old.objects, new.bytes - old.bytes)
 
 
 def _is_starting(stack: Stack) -> bool:

@@ -22,16 +22,16 @@ with the chance that this one errs: one in 1,000 (trends.py). tests/simulation m
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from operator import sub
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from pytest_echoleak.allowing import Allowance
 from pytest_echoleak.folding import Fold, Folds, fold_series
 from pytest_echoleak.judging import judge_places
 from pytest_echoleak.options import NO_EVENT_FACTOR
 from pytest_echoleak.ownership import Ownership
-from pytest_echoleak.results import Bounds, Evidence, Finding
+from pytest_echoleak.results import Bounds, Evidence, Finding, with_counts_of
 from pytest_echoleak.series import Growth, Held, Kind, Series
 from pytest_echoleak.steadiness import ENOUGH_SHARE
 from pytest_echoleak.tolerance import Tolerance
@@ -58,7 +58,7 @@ class Judgement:
     """What the series measured so far say.
 
     - `steady`: findings that grew steadily; `unclear`: those that only more iterations can judge.
-    - `folds`: what the findings of both were made of.
+    - `folds`: what the findings of both were made of; `made_of`: each of them by itself.
     - `certain`: the steady ones need no more iterations to be called leaks; `proven`: for some the
       collector proves that they can never end.
     - `clear`: some steady one is well above `detect`; what is near it takes longer to tell.
@@ -80,6 +80,7 @@ class Judgement:
     allowed: bool
     exact: bool
     unused_allows: tuple[str, ...]
+    made_of: Mapping[Finding, tuple[Fold, ...]] = field(default_factory=dict)
 
 
 def judge(
@@ -110,9 +111,11 @@ def judge(
     beside = _beside(unclear, [fold for fold in steady if _sure(fold) or fold in proven])
     steady += beside
     unclear = [fold for fold in unclear if not any(fold.parts is one.parts for one in beside)]
+    found_steady = _findings(steady, series, ownership)
+    found_unclear = _findings(unclear, series, ownership)
     return Judgement(
-        steady=_findings(steady, series, ownership),
-        unclear=_findings(unclear, series, ownership),
+        steady=tuple(found_steady),
+        unclear=tuple(found_unclear),
         folds=(*steady, *unclear),
         certain=bool(exceeded) or any(_sure(fold) or fold in proven for fold in steady),
         proven=any(fold in proven for fold in steady),
@@ -123,6 +126,7 @@ def judge(
         allowed=any(map(_grew, folds.allowed)),
         exact=series.exact,
         unused_allows=folds.unused_allows,
+        made_of={**found_steady, **found_unclear},
     )
 
 
@@ -293,29 +297,34 @@ def _sum_growth(folds: Sequence[Fold], rounds: int) -> Growth:
     )
 
 
-def _findings(folds: Sequence[Fold], series: Series, ownership: Ownership) -> tuple[Finding, ...]:
-    found = _absorb([_finding(fold, series, ownership) for fold in folds])
-    return tuple(sorted(found, key=lambda f: (-f.bytes - 2048 * f.goroutines, f.location.file)))
+def _findings(
+    folds: Sequence[Fold], series: Series, ownership: Ownership
+) -> dict[Finding, tuple[Fold, ...]]:
+    """Return the findings, the largest first, each with what it was made of."""
+    found = _absorb([(_finding(fold, series, ownership), (fold,)) for fold in folds])
+    found.sort(key=lambda one: (-one[0].bytes - 2048 * one[0].goroutines, one[0].location.file))
+    return dict(found)
 
 
-def _absorb(findings: Sequence[Finding]) -> list[Finding]:
+_MadeOf: TypeAlias = tuple[Finding, tuple[Fold, ...]]
+
+
+def _absorb(findings: Sequence[_MadeOf]) -> list[_MadeOf]:
     """Count what a leaked goroutine itself allocated as its own: one leak is one finding."""
-    absorbed: list[Finding] = []
-    goroutines = {f.stack[-1].function: f for f in findings if f.kind == "goroutine" and f.stack}
-    for heap in (f for f in findings if f.kind == "heap"):
+    absorbed: list[_MadeOf] = []
+    goroutines = {
+        one[0].stack[-1].function: one
+        for one in findings
+        if one[0].kind == "goroutine" and one[0].stack
+    }
+    for heap, folds in (one for one in findings if one[0].kind == "heap"):
         entry = heap.stack[-1].function if heap.stack else ""
         owner = goroutines.get(entry)
         if owner is None or entry in _SHARED_ENTRIES:
-            absorbed.append(heap)
-            continue
-        goroutines[entry] = replace(
-            owner,
-            objects_per_iteration=owner.objects_per_iteration + heap.objects_per_iteration,
-            bytes_per_iteration=owner.bytes_per_iteration + heap.bytes_per_iteration,
-            objects=owner.objects + heap.objects,
-            bytes=owner.bytes + heap.bytes,
-        )
-    rest = [f for f in findings if f.kind == "goroutine" and not f.stack]
+            absorbed.append((heap, folds))
+        else:
+            goroutines[entry] = (with_counts_of(owner[0], heap), (*owner[1], *folds))
+    rest = [one for one in findings if one[0].kind == "goroutine" and not one[0].stack]
     return [*absorbed, *goroutines.values(), *rest]
 
 

@@ -27,7 +27,7 @@ def failure_text(report: LeakReport) -> str:
     heads = [_head(finding, noun(report)) for finding in found[:SHOWN_FINDINGS]]
     width = max(map(len, heads), default=0)
     for place, (head, finding) in enumerate(zip(heads, found, strict=False), start=1):
-        lines.append(f"  {place}.  {head:<{width}}   {place_of(finding.location)}")
+        lines.append(f"  {place}.  {head:<{width}}   {place_of(finding.location)}{_state(finding)}")
         lines += _evidence_lines(finding, noun(report))
     hidden = found[SHOWN_FINDINGS:]
     if hidden:
@@ -67,10 +67,25 @@ def _evidence_lines(finding: Finding, one: str) -> Iterator[str]:
         yield from _labelled("held by", [printable_line(" -> ".join(finding.held_by), 1000)])
     if finding.retained_bytes is not None:
         yield from _labelled("retains", [units.size(finding.retained_bytes)])
-    if finding.cause != "other":
-        yield from _labelled("cause", [printable_line(finding.cause)])
+    if finding.request:
+        yield from _labelled("request", [printable_line(finding.request, 500)])
+    if cause := _cause(finding):
+        yield from _labelled("cause", [printable_line(cause, 500)])
     if finding.fix:
-        yield from _labelled("fix", [printable_line(finding.fix)])
+        yield from _labelled("fix", [printable_line(finding.fix, 500)])
+    if finding.see:
+        yield from _labelled("see", [printable_line(finding.see)])
+
+
+def _cause(finding: Finding) -> str:
+    if not finding.cause_text:
+        return "" if finding.cause == "other" else finding.cause
+    identifier = "" if finding.cause == "other" else f" ({finding.cause})"
+    return finding.cause_text + identifier
+
+
+def _state(finding: Finding) -> str:
+    return f" [{printable_line(finding.state)}]" if finding.state else ""
 
 
 def _rates(finding: Finding) -> str:

@@ -28,7 +28,10 @@ A finding, one leak each, the largest first:
   `objects`, `bytes`, `goroutines`: totals over the measured iterations.
 - `evidence`: "exact" (every allocation was recorded), "sampled", or "unreachable" (Go's collector
   proved that nothing can wake the goroutine). `note`: a sentence, or "".
-- `cause`: a stable identifier, "other" where it is not known; `fix`: a sentence, or "".
+- `state`: what a goroutine waits in, in Go's words ("chan send"), or "".
+- `cause`: a stable identifier, "other" where nothing known fits; `cause_text`: the cause in one
+  sentence; `fix`: what to do about it; `see`: what to read, a command of Go's. Each may be "".
+- `request`: which of several requests leaks, and whether once per call or per distinct value; "".
 - `held_by`: the path from a root to the object; `retained_bytes`: null where no heap was dumped.
 """
 

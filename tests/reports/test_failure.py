@@ -38,20 +38,35 @@ def test_the_whole_text_of_a_leak(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 def test_holder_cause_and_fix_stand_where_they_are_known() -> None:
     known = heap(
         cause="unbounded-map",
+        cause_text="a map without bound",
         fix="delete the entry when the request ends",
+        see="go doc builtin.delete",
+        request="leaks in POST /orders (1.000 per request); GET /orders/{i} does not",
         held_by=("main.sessions (package variable)", "map[int]*Session", "[]byte"),
         retained_bytes=77_000,
     )
     lines = [line.strip() for line in failure_text(leak(known)).splitlines()]
     assert "held by   main.sessions (package variable) -> map[int]*Session -> []byte" in lines
     assert "retains   77 kB" in lines
-    assert "cause     unbounded-map" in lines
+    assert "cause     a map without bound (unbounded-map)" in lines
     assert "fix       delete the entry when the request ends" in lines
+    assert "see       go doc builtin.delete" in lines
+    assert "request   leaks in POST /orders (1.000 per request); GET /orders/{i} does not" in lines
+
+
+def test_a_cause_without_an_identifier_is_told_by_its_sentence() -> None:
+    text = failure_text(leak(heap(cause_text="idle connections pile up")))
+    assert "      cause     idle connections pile up\n" in text
+
+
+def test_what_a_goroutine_waits_in_stands_behind_its_function() -> None:
+    text = failure_text(leak(goroutine(state="chan send")))
+    assert "internal/handlers/audit.go:17  handlers.audit.func1 [chan send]\n" in text
 
 
 def test_what_is_not_known_takes_no_line() -> None:
     text = failure_text(leak(artifacts=()))
-    for label in ("held by", "retains", "cause", "fix", "note", "profiles", "unused"):
+    for label in ("held by", "retains", "request", "cause", "fix", "see", "note", "profiles"):
         assert f"  {label}  " not in text
 
 
@@ -141,7 +156,17 @@ def test_text_from_the_service_cannot_harm_the_terminal() -> None:
     place = type(HANDLER)(f"main.{evil}", f"{evil}.go", 1)
     text = failure_text(
         leak(
-            heap(location=place, stack=(place, HANDLER), note=evil, fix=evil, held_by=(evil,)),
+            heap(
+                location=place,
+                stack=(place, HANDLER),
+                note=evil,
+                state=evil,
+                request=evil,
+                cause_text=evil,
+                fix=evil,
+                see=evil,
+                held_by=(evil,),
+            ),
             service=evil,
             reason=evil,
             workload=evil,

@@ -55,7 +55,11 @@ def test_a_check_has_the_fields_of_the_contract() -> None:
         "goroutines_per_iteration",
         "evidence",
         "cause",
+        "cause_text",
         "fix",
+        "see",
+        "state",
+        "request",
         "held_by",
         "retained_bytes",
     } <= set(check["findings"][0])

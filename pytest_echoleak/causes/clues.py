@@ -1,0 +1,129 @@
+"""What is known of a finding, for the catalogue to judge: the evidence, and questions to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from pytest_echoleak.results import Finding, Location
+from pytest_echoleak.series import Kind
+
+
+@dataclass(frozen=True)
+class Grown:
+    """One stack that grew, over all rounds.
+
+    `stack` goes from the allocation (or from where a goroutine stands) outwards, without the
+    frames of Go's runtime at its inner end: `inner` are the functions of these, where they are
+    known. `own`: which frames are the user's. `count` is objects, or goroutines.
+    """
+
+    kind: Kind
+    stack: tuple[Location, ...]
+    inner: tuple[str, ...]
+    own: tuple[bool, ...]
+    count: float
+    bytes: float
+
+    @property
+    def functions(self) -> tuple[str, ...]:
+        """The functions of `stack`, the innermost first."""
+        return tuple(frame.function for frame in self.stack)
+
+    @property
+    def foreign(self) -> tuple[str, ...]:
+        """The functions between the allocation and the user's nearest own one, which called them.
+
+        All of them where no frame is the user's.
+        """
+        own = self.own.index(True) if True in self.own else len(self.own)
+        return self.functions[:own]
+
+    @property
+    def place(self) -> Location | None:
+        """The user's nearest own line, None where there is none."""
+        return self.stack[self.own.index(True)] if True in self.own else None
+
+
+@dataclass(frozen=True)
+class Holder:
+    """What keeps what a finding counts, as a heap dump tells.
+
+    - `root`: what the path begins at: "package variable", "goroutine", "timer", "finalizer", ...
+    - `container`: what all of it hangs from: "map", "slice", "list", "chan", "sync.Map", ..., ""
+      where nothing does; `container_type`: its Go type, such as "map[string]*main.Session".
+    - `path`: from the root to the object, as it is shown.
+    - `kept_type`: the Go type of what is kept, "" where it is not known.
+    """
+
+    root: str
+    container: str = ""
+    container_type: str = ""
+    path: tuple[str, ...] = ()
+    kept_type: str = ""
+
+
+@dataclass(frozen=True)
+class Clues:
+    """All that is known of one finding.
+
+    - `grown`: the stacks that the finding counts; `around`: all others that grew in the process,
+      also those that no finding counts: the slice or map that keeps the objects is among them.
+    - `siblings`: the other findings of the check.
+    - `holders`: empty where no heap was dumped.
+    - `modules`: the paths of the service's modules.
+    - `iterations`: how many were measured.
+    - `per_value`: whether it grows only with values never sent before; None where nobody tried.
+    """
+
+    finding: Finding
+    grown: tuple[Grown, ...]
+    around: tuple[Grown, ...] = ()
+    siblings: tuple[Finding, ...] = ()
+    holders: tuple[Holder, ...] = ()
+    modules: tuple[str, ...] = ()
+    iterations: int = 1
+    per_value: bool | None = None
+
+    @cached_property
+    def heap(self) -> tuple[Grown, ...]:
+        """What the finding counts of the heap."""
+        return tuple(one for one in self.grown if one.kind == "heap" and _grew(one))
+
+    @cached_property
+    def goroutines(self) -> tuple[Grown, ...]:
+        """The goroutines that the finding counts."""
+        return tuple(one for one in self.grown if one.kind == "goroutine" and _grew(one))
+
+    @property
+    def everything(self) -> Iterator[Grown]:
+        """What the finding counts, and all else that grew."""
+        yield from self.grown
+        yield from (one for one in self.around if _grew(one))
+
+    def calls(self, *functions: str) -> bool:
+        """Tell whether the finding's stacks lead through one of `functions` (the end of a symbol).
+
+        From the allocation out to the user's own nearest line: what called that is another matter.
+        """
+        return any(called(one.foreign, functions) for one in self.grown if _grew(one))
+
+    def share_through(self, *functions: str) -> float:
+        """Return how much of the finding's heap leads through one of `functions`, 0 to 1."""
+        whole = sum(one.count for one in self.heap)
+        part = sum(one.count for one in self.heap if called(one.foreign, functions))
+        return part / whole if whole > 0 else 0.0
+
+
+def _grew(one: Grown) -> bool:
+    return one.count > 0 or one.bytes > 0
+
+
+def called(names: Iterable[str], functions: Iterable[str]) -> bool:
+    """Tell whether one of `names` is one of `functions`.
+
+    A function is a whole symbol, or the end of one, behind a slash: module paths hold versions.
+    """
+    wanted = tuple(functions)
+    return any(name == one or name.endswith("/" + one) for name in names for one in wanted)

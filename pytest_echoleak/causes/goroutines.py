@@ -1,0 +1,75 @@
+"""Causes that show in what a goroutine waits for."""
+
+from __future__ import annotations
+
+from pytest_echoleak.causes.cause import Cause
+from pytest_echoleak.causes.clues import Clues
+from pytest_echoleak.causes.evidence import in_step, made_by, packages_below, somewhere, waits_in
+from pytest_echoleak.ownership import package_of
+
+_TIMERS = ("time.After", "time.NewTimer", "time.AfterFunc", "time.(*Timer).Reset")
+_BLOCKED = ("chan send", "chan receive", "select", "select (no cases)")
+
+
+# Waiting for a timer's channel puts the timer on the runtime's heap of them.
+_TIMER_CHANNEL = "runtime.blockTimerChan"
+
+
+def _is_held(clues: Clues, head: Clues) -> bool:
+    """Tell whether heap is what a goroutine holds: its channel, or what made it.
+
+    Holders tell for certain. Else it must have come as often as the goroutines, and be channels, or
+    be made by the very library that the goroutine runs in.
+    """
+    if not clues.heap or not in_step(clues, head):
+        return False
+    if clues.holders:
+        return all(one.root == "goroutine" for one in clues.holders)
+    entries = {one.stack[-1].function for one in head.goroutines if not one.own[-1]}
+    library = {package_of(entry) for entry in entries}
+    return made_by(clues, "runtime.makechan") or bool(library & packages_below(clues))
+
+
+def _wakes_up_again(clues: Clues) -> bool:
+    """It sleeps, runs, or waits beside a timer of its own: it goes on and on, and never ends."""
+    if not clues.goroutines or clues.finding.evidence == "unreachable":
+        return False
+    timers = somewhere(clues, *_TIMERS) or any(_TIMER_CHANNEL in one.inner for one in clues.heap)
+    return waits_in(clues, "sleep") or (waits_in(clues, "chan receive", "select") and timers)
+
+
+CAUSES: tuple[Cause, ...] = (
+    Cause(
+        "mutex-never-unlocked",
+        "goroutines wait for a mutex that nobody unlocks",
+        "unlock on every way out: defer mu.Unlock() right after mu.Lock()",
+        "go doc sync.Mutex",
+        lambda clues: waits_in(clues, "sync.Mutex.Lock", "sync.RWMutex.Lock", "sync.RWMutex.RLock"),
+        gathers=_is_held,
+    ),
+    Cause(
+        "waitgroup-never-done",
+        "goroutines wait for a sync.WaitGroup whose counter never comes back to zero",
+        "call Done on every way out: defer wg.Done() as the goroutine's first statement, or wg.Go",
+        "go doc sync.WaitGroup",
+        lambda clues: waits_in(clues, "sync.WaitGroup.Wait"),
+        gathers=_is_held,
+    ),
+    Cause(
+        "goroutine-no-exit-loop",
+        "a goroutine that wakes up by the clock is started for each call, and its loop has no end",
+        "give its loop a way out: select on ctx.Done() of a context that ends with the request, or"
+        " on a channel that is closed",
+        "go doc context.Context.Done",
+        _wakes_up_again,
+        gathers=_is_held,
+    ),
+    Cause(
+        "goroutine-blocked-channel",
+        "a goroutine is blocked for ever on a channel: nobody is left at its other end",
+        "give the channel room for what is sent, close it when no more comes, or select on ctx.Done()",
+        "go doc context.Context.Done",
+        lambda clues: waits_in(clues, *_BLOCKED),
+        gathers=_is_held,
+    ),
+)

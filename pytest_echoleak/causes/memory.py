@@ -1,0 +1,220 @@
+"""Causes that show in what keeps objects: maps, slices, registries, caches."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from pytest_echoleak.causes.cause import Cause
+from pytest_echoleak.causes.clues import Clues
+from pytest_echoleak.causes.evidence import (
+    below,
+    containers,
+    held_in,
+    is_request_part,
+    keeps_requests,
+    made_by,
+    named,
+    reads_request,
+)
+
+# Words of a function's or a type's name: userCache, Cached, but not replicache.
+_LISTENER_WORDS = r"(?:\b|[a-z_.(*])(?:[Ss]ubscri|[Ll]istener|[Oo]bserver|[Ww]atcher)"
+_REGISTRY_WORDS = r"(?:\b|[a-z_.(*])[Rr]egist(?:er|ry)"
+_CACHE_WORDS = r"(?:\b|_|[a-z](?=C))[Cc]ache"
+# Of libraries: what puts something where it stays until it is taken out.
+_REGISTRIES = re.compile(
+    r"^expvar\.(Publish|New(Int|Float|Map|String))$"
+    r"|^net/http\.(\(\*ServeMux\)\.)?Handle(Func)?$"
+    r"|^database/sql\.Register$|^encoding/gob\.Register(Name)?$"
+    r"|prometheus\.(\(\*Registry\)\.)?(Must)?Register$"
+    r"|/echo(/v\d+)?\.\(\*(Echo|Group)\)\.(Add|Use|Pre|GET|POST|PUT|DELETE|PATCH|Any)$"
+    r"|/gorilla/mux\.\(\*Router\)\.(Handle|HandleFunc|NewRoute|Path|PathPrefix|Methods)$"
+    r"|/logrus\.(\(\*Logger\)\.AddHook|LevelHooks\.Add|AddHook)$"
+)
+_SCHEDULES = re.compile(r"/robfig/cron(/v\d+)?\.\(\*Cron\)\.(AddFunc|AddJob|Schedule)$")
+_LIBRARY_CACHES = re.compile(
+    r"/patrickmn/go-cache\.\(\*cache\)\.(Set|Add|SetDefault|set)$"
+    r"|/jellydator/ttlcache(/v\d+)?\.\(\*Cache(\[[^]]*\])?\)\.[Ss]et$"
+    r"|/echo(/v\d+)?/middleware\.\(\*RateLimiterMemoryStore\)\.Allow$"
+)
+
+
+def _put_by(clues: Clues, pattern: re.Pattern[str]) -> bool:
+    """Tell whether a library's function made the objects, or put them into a container of its."""
+    return below(clues, pattern) or any(
+        pattern.search(name) for one in containers(clues) for name in one.grown.foreign
+    )
+
+
+def _is_in_collection(clues: Clues) -> bool:
+    return held_in(clues, "map") or held_in(clues, "slice")
+
+
+def _is_listener(clues: Clues) -> bool:
+    """A channel that is kept is one, too, unless goroutines wait at its other end."""
+    if not _is_in_collection(clues):
+        return False
+    waiting = any(sibling.kind == "goroutine" for sibling in clues.siblings)
+    channels = made_by(clues, "runtime.makechan") and not waiting
+    return named(clues, _LISTENER_WORDS) or channels
+
+
+def _is_cache(clues: Clues) -> bool:
+    return held_in(clues, "map") and (clues.per_value is True or named(clues, _CACHE_WORDS))
+
+
+def _is_lock_map(clues: Clues) -> bool:
+    return any(
+        re.search(r"\bsync\.(RW)?Mutex\b", f"{one.container_type} {one.kept_type}")
+        for one in clues.holders
+        if one.container in ("map", "sync.Map")
+    )
+
+
+def _is_request_string(clues: Clues) -> bool:
+    """Parts of requests, but no whole ones: a string keeps the line that it was cut from."""
+    return reads_request(clues) and not keeps_requests(clues)
+
+
+def _is_substring(clues: Clues) -> bool:
+    return _is_request_string(clues) or any(one.kept_type == "substring" for one in clues.holders)
+
+
+def _has_root(root: str) -> Callable[[Clues], bool]:
+    return lambda clues: any(one.root == root for one in clues.holders)
+
+
+def _is_closure(clues: Clues) -> bool:
+    return any(one.kept_type.startswith("func") for one in clues.holders)
+
+
+def _kept_together(clues: Clues, head: Clues) -> bool:
+    """Tell whether what two findings count lies in the same container."""
+    if is_request_part(clues, head):
+        return True
+    keepers = {one.place for one in containers(clues)}
+    return bool(keepers) and keepers == {one.place for one in containers(head)}
+
+
+CAUSES: tuple[Cause, ...] = (
+    Cause(
+        "context-retained",
+        "whole requests are kept beyond their handlers, with context, headers and body",
+        "keep copies of the few values that are needed (strings with strings.Clone), never the"
+        " *http.Request or the echo.Context itself",
+        "go doc strings.Clone",
+        lambda clues: reads_request(clues) and keeps_requests(clues),
+    ),
+    Cause(
+        "listener-not-removed",
+        "each call adds a job to a schedule, and none is ever removed",
+        "keep the id that adding returns, and remove the job when it is done",
+        "go doc github.com/robfig/cron/v3.Cron.Remove",
+        lambda clues: _put_by(clues, _SCHEDULES),
+        gathers=_kept_together,
+    ),
+    Cause(
+        "global-registry",
+        "each call registers something anew in a registry of a library, which keeps it for ever",
+        "register once, at start-up, and let calls use what is there",
+        "go doc expvar.Publish",
+        lambda clues: _put_by(clues, _REGISTRIES),
+        gathers=_kept_together,
+    ),
+    Cause(
+        "cache-no-bound",
+        "a cache of a library gets an entry for each new key, and none of them expires or makes room",
+        "give entries a time to live, or the cache a capacity",
+        "go doc container/list",
+        lambda clues: _put_by(clues, _LIBRARY_CACHES),
+        gathers=_kept_together,
+    ),
+    Cause(
+        "finalizer-cycle",
+        "objects with finalizers refer to each other in a circle, so neither is ever freed",
+        "take the finalizer off the objects in the circle, or use runtime.AddCleanup, which keeps"
+        " nothing alive",
+        "go doc runtime.SetFinalizer",
+        _has_root("finalizer"),
+    ),
+    Cause(
+        "lock-map",
+        "a map holds a lock for each key, and no entry is ever removed",
+        "take a fixed number of locks and choose one by the key's hash, or delete the entry when"
+        " its last user is done",
+        "go doc sync.Mutex",
+        _is_lock_map,
+    ),
+    Cause(
+        "substring-pin",
+        "a part of a longer string is kept, and keeps the whole (of a request: its whole line)",
+        "keep a copy of the part: strings.Clone(part), or bytes.Clone for slices",
+        "go doc strings.Clone",
+        _is_substring,
+    ),
+    Cause(
+        "listener-not-removed",
+        "a listener is registered for each call and never removed",
+        "remove it on every way out: defer unsubscribe()",
+        "go doc builtin.delete",
+        _is_listener,
+        gathers=_kept_together,
+    ),
+    Cause(
+        "global-registry",
+        "each call registers something anew in a registry that lives as long as the process",
+        "register once, at start-up, or take out what is done with",
+        "go doc expvar.Publish",
+        lambda clues: held_in(clues, "map") and named(clues, _REGISTRY_WORDS),
+        gathers=_kept_together,
+    ),
+    Cause(
+        "cache-no-bound",
+        "a cache keeps an entry for each new key and has neither a capacity nor a time to live",
+        "put a capacity on it (an LRU) or let entries expire",
+        "go doc container/list",
+        _is_cache,
+        gathers=_kept_together,
+    ),
+    Cause(
+        "closure-capture",
+        "a closure that is kept keeps all the variables it captures",
+        "let the closure capture the few values it needs, and drop it when it is done",
+        "go doc builtin.delete",
+        _is_closure,
+        gathers=_kept_together,
+    ),
+    Cause(
+        "unbounded-map",
+        "a map without bound: an entry is added and not removed",
+        "delete the entry on every way out (defer), or put a capacity or a time to live on the map",
+        "go doc builtin.delete",
+        lambda clues: held_in(clues, "map"),
+        gathers=_kept_together,
+    ),
+    Cause(
+        "unbounded-slice",
+        "a slice without bound: elements are appended and none is removed",
+        "keep the last N only (a ring), or write them out and empty the slice",
+        "go doc slices.Delete",
+        lambda clues: held_in(clues, "slice"),
+        gathers=_kept_together,
+    ),
+    Cause(
+        "unbounded-slice",
+        "a string or buffer without bound: it is only ever added to",
+        "begin anew from time to time, or write out what is complete",
+        "go doc bytes.Buffer.Reset",
+        lambda clues: held_in(clues, "string"),
+        gathers=_kept_together,
+    ),
+    Cause(
+        "unbounded-slice",
+        "a list without bound: elements are added and none is removed",
+        "remove the oldest element when the list is long enough",
+        "go doc container/list.List.Remove",
+        lambda clues: held_in(clues, "list"),
+        gathers=_kept_together,
+    ),
+)

@@ -1,0 +1,233 @@
+"""Causes that name a resource which nobody gave back: connections, rows, timers, contexts."""
+
+from __future__ import annotations
+
+import re
+
+from pytest_echoleak.causes.cause import OTHER, Cause
+from pytest_echoleak.causes.clues import Clues
+from pytest_echoleak.causes.evidence import (
+    below,
+    containers,
+    in_step,
+    is_request_part,
+    notably,
+    runs_through,
+    somewhere,
+    stands_in,
+    states,
+    waits_in,
+)
+
+_READ_LOOP = "net/http.(*persistConn).readLoop"
+_WRITE_LOOP = "net/http.(*persistConn).writeLoop"
+_HTTP2_STREAMS = (
+    "net/http.(*http2clientStream).doRequest",
+    "net/http/internal/http2.(*clientStream).doRequest",
+)
+_HTTP_CLIENT = re.compile(
+    r"net/http\.\((\*persistConn|\*Transport|\*Client|\*http2Transport|\*http2ClientConn"
+    r"|\*http2clientStream)\)\."
+)
+_ROWS = (
+    "database/sql.(*DB).QueryContext",
+    "database/sql.(*DB).Query",
+    "database/sql.(*Conn).QueryContext",
+    "database/sql.(*Stmt).QueryContext",
+    "database/sql.(*Stmt).Query",
+    "database/sql.(*Tx).QueryContext",
+    "database/sql.(*Tx).Query",
+)
+_ROW = (  # Scan gives its connection back
+    "database/sql.(*DB).QueryRowContext",
+    "database/sql.(*Conn).QueryRowContext",
+    "database/sql.(*Stmt).QueryRowContext",
+    "database/sql.(*Tx).QueryRowContext",
+)
+_CONNS = (
+    "database/sql.(*DB).Conn",
+    "database/sql.(*DB).BeginTx",
+    "database/sql.(*DB).Begin",
+    "database/sql.(*Conn).BeginTx",
+)
+_PGX_ROWS = re.compile(r"github\.com/jackc/pgx(/v\d+)?(/pgxpool)?\.\(\*(Pool|Conn|Tx)\)\.Query$")
+_PGX_CONNS = re.compile(r"github\.com/jackc/pgx(/v\d+)?/pgxpool\.\(\*Pool\)\.(Acquire|Begin)")
+_DATABASE = re.compile(r"^(database/sql|github\.com/jackc/(pgx|puddle)[^ ]*)\.")
+_REDIS = re.compile(
+    r"github\.com/(redis/go-redis|go-redis/redis)(/v\d+)?[./]|github\.com/gomodule/redigo/"
+)
+_REDIS_CONNS = re.compile(r"/internal/pool\.|redis\.\(\*Pool\)\.Get|redis\.\(\*Client\)\.Conn")
+_CONTEXTS = tuple(
+    f"context.With{kind}{cause}"
+    for kind in ("Cancel", "Deadline", "Timeout")
+    for cause in ("", "Cause")
+)
+_METRICS = re.compile(
+    r"prometheus/client_golang/prometheus\.\(\*(Metric|Counter|Gauge|Histogram|Summary)Vec\)"
+    r"\.(Get\w*)?With(LabelValues)?$"
+)
+_TICKERS = ("time.NewTicker", "time.Tick")
+_TIMERS = ("time.AfterFunc", "time.NewTimer", "time.After")
+
+
+def _names(clues: Clues, pattern: re.Pattern[str], *, foreign: bool = True) -> bool:
+    return any(
+        pattern.search(name)
+        for one in clues.grown
+        for name in (one.foreign if foreign else one.functions)
+    )
+
+
+def _is_unread_body(clues: Clues) -> bool:
+    """A connection's reader waits in its own select until the body that it handed out is read.
+
+    On an idle connection it waits for bytes instead, below bufio's Peek.
+    """
+    return stands_in(clues, _READ_LOOP, "select") or any(
+        stands_in(clues, function, "select") for function in _HTTP2_STREAMS
+    )
+
+
+def _is_http_client(clues: Clues, _head: Clues) -> bool:
+    return _names(clues, _HTTP_CLIENT)
+
+
+def _is_idle_connection(clues: Clues) -> bool:
+    return runs_through(clues, _READ_LOOP) and states(clues) == {"IO wait"}
+
+
+def _is_rows(clues: Clues) -> bool:
+    if runs_through(clues, "database/sql.(*Rows).awaitDone"):
+        return True
+    return (somewhere(clues, *_ROWS) and not somewhere(clues, *_CONNS, *_ROW)) or _names(
+        clues, _PGX_ROWS
+    )
+
+
+def _is_conn(clues: Clues) -> bool:
+    return (
+        runs_through(clues, "database/sql.(*Tx).awaitDone")
+        or somewhere(clues, *_CONNS)
+        or _names(clues, _PGX_CONNS)
+    )
+
+
+def _is_database(clues: Clues, _head: Clues) -> bool:
+    return _names(clues, _DATABASE)
+
+
+def _is_redis_conn(clues: Clues) -> bool:
+    return _names(clues, _REDIS) and _names(clues, _REDIS_CONNS)
+
+
+def _is_redis(clues: Clues, _head: Clues) -> bool:
+    return _names(clues, _REDIS)
+
+
+def _is_ticker(clues: Clues) -> bool:
+    if clues.goroutines:
+        return somewhere(clues, *_TICKERS)
+    return notably(clues, *_TICKERS)
+
+
+def _is_of_ticker(clues: Clues, head: Clues) -> bool:
+    """The goroutine that waits for the ticks, and what is made beside the ticker."""
+    waits = waits_in(clues, "chan receive", "select")
+    return in_step(clues, head) and (waits or _is_beside(clues, head))
+
+
+def _is_beside(clues: Clues, head: Clues) -> bool:
+    """What one function makes in step with what it forgot, and puts nowhere else, goes with it."""
+    function = head.finding.location.function
+    beside = clues.finding.location.function == function and not containers(clues)
+    return bool(clues.heap) and beside and in_step(clues, head)
+
+
+def _is_labelled_metric(clues: Clues) -> bool:
+    return below(clues, _METRICS)
+
+
+CAUSES: tuple[Cause, ...] = (
+    Cause(
+        "unclosed-response-body",
+        "the body of an HTTP response is neither read to its end nor closed, so its connection,"
+        " with two goroutines, waits for a reader for ever",
+        "after the error check of each request: defer response.Body.Close(), and read the body to"
+        " its end where the connection shall be used again",
+        "go doc net/http.Response.Body",
+        _is_unread_body,
+        gathers=_is_http_client,
+    ),
+    Cause(
+        OTHER,
+        "idle connections of an HTTP client pile up, each with two goroutines: a http.Transport"
+        " (or a client with one) is made again and again, and each keeps its own",
+        "make one http.Client and use it for all requests, or call CloseIdleConnections() on the"
+        " one that is thrown away",
+        "go doc net/http.Transport",
+        _is_idle_connection,
+        gathers=_is_http_client,
+    ),
+    Cause(
+        "sql-rows-not-closed",
+        "rows of a query are neither read to their end nor closed, so their connection never goes"
+        " back to the pool",
+        "after the error check of the query: defer rows.Close(), and pass the request's context",
+        "go doc database/sql.Rows.Close",
+        _is_rows,
+        gathers=_is_database,
+    ),
+    Cause(
+        "sql-conn-not-returned",
+        "a database connection or transaction is taken from the pool and never given back",
+        "after taking it: defer conn.Close() (pgx: Release), or defer tx.Rollback(), which does"
+        " nothing once it is committed",
+        "go doc database/sql.DB.Conn",
+        _is_conn,
+        gathers=_is_database,
+    ),
+    Cause(
+        "redis-conn-not-released",
+        "a Redis connection is taken from the client's pool and never given back",
+        "after taking it: defer conn.Close(); or send the command through the client, which takes"
+        " and returns a connection itself",
+        "go doc github.com/redis/go-redis/v9.Conn.Close",
+        _is_redis_conn,
+        gathers=_is_redis,
+    ),
+    Cause(
+        "ticker-not-stopped",
+        "a time.Ticker is made for each call and never stopped",
+        "defer ticker.Stop(), and let its loop end with the request: case <-ctx.Done(): return",
+        "go doc time.Ticker.Stop",
+        _is_ticker,
+        gathers=_is_of_ticker,
+    ),
+    Cause(
+        "context-not-cancelled",
+        "a context is derived and its cancel function is not called, so its parent (or the timer"
+        " of its deadline) keeps it",
+        "call cancel on every way out: ctx, cancel := context.WithTimeout(...); defer cancel()",
+        "go doc context.WithCancel",
+        lambda clues: notably(clues, *_CONTEXTS),
+        gathers=_is_beside,
+    ),
+    Cause(
+        "timer-not-stopped",
+        "a timer is started for each call, and until it fires the runtime keeps it with all that its"
+        " function captures",
+        "stop it on every way out: defer timer.Stop()",
+        "go doc time.Timer.Stop",
+        lambda clues: not clues.goroutines and notably(clues, *_TIMERS),
+        gathers=_is_beside,
+    ),
+    Cause(
+        "metrics-cardinality",
+        "a metric gets a new child for each new value of its labels, and keeps it for ever",
+        "take labels of few values (the route, not the path; no ids), or delete children that are"
+        " done with",
+        "go doc github.com/prometheus/client_golang/prometheus.CounterVec",
+        _is_labelled_metric,
+        gathers=is_request_part,
+    ),
+)
