@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import time
 import uuid
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+from pytest_echoleak.agent.client import AgentClient, AgentError
 from pytest_echoleak.agent.endpoint import AgentEndpoint, new_token
 from pytest_echoleak.errors import EngineError, ServiceError
 from pytest_echoleak.services.containers.creation import (
@@ -24,7 +27,14 @@ from pytest_echoleak.services.containers.engine import (
     url_host,
 )
 from pytest_echoleak.services.containers.listeners import container_listeners, unreachable_reason
-from pytest_echoleak.services.containers.recipe import Program, Recipe, ask_program, prepare
+from pytest_echoleak.services.containers.recipe import (
+    Program,
+    Recipe,
+    ask_program,
+    prepare,
+    read_file,
+    read_program,
+)
 from pytest_echoleak.services.containers.sweep import sweep
 from pytest_echoleak.services.instance import Endpoints, Module, Runtime
 from pytest_echoleak.services.processes.workfolder import remove_leftovers
@@ -197,6 +207,18 @@ class ContainerInstance:
             return f"(no log: {error})"
         return log.decode("utf-8", "replace")[-_LOG_CHARS:]
 
+    def program_file(self, folder: Path) -> Path | None:
+        """Return the program: where it was built, or as a copy out of the container."""
+        if self._program.file is not None:
+            return self._program.file
+        copy = folder / "program"
+        if not copy.exists():
+            content = self._running_program()
+            if content is None:
+                return None
+            copy.write_bytes(content)
+        return copy
+
     def restart(self) -> None:
         """End the service and start it anew in the same container: writable folders are kept."""
         self._endpoints = None
@@ -224,6 +246,14 @@ class ContainerInstance:
             return None
         listeners = container_listeners(found["Id"], found["State"]["Pid"])
         return None if listeners is None else unreachable_reason(listeners, port)
+
+    def _running_program(self) -> bytes | None:
+        """Return the bytes of the program that runs: its agent knows it, behind any script."""
+        endpoint = self.endpoints().agent
+        if endpoint is not None:
+            with contextlib.suppress(AgentError), AgentClient(endpoint) as client:
+                return read_file(self._engine, self._container, PurePosixPath(client.program()))
+        return read_program(self._engine, self._container, self._recipe)
 
     def _run(self, action: str) -> None:
         api = self._engine.client.api
