@@ -25,13 +25,15 @@ READY_TIMEOUT_SECONDS = 60.0
 class EchoService:
     """A Go service that runs: what the `echo_service` fixture and `start` give.
 
-    `spec` is what it was started from, `why` one sentence on how it runs and why so.
+    `spec` is what it was started from, `why` one sentence on how it runs and why so; `self_tested`
+    tells that planted leaks were seen in it.
     """
 
     def __init__(self, spec: Spec, launched: Launched) -> None:
         self.spec = spec
         self.why = launched.why
         self.instance: Instance = launched.instance
+        self.self_tested = False
         self.source: SnapshotSource = snapshot_source(launched.instance)
         self._dumps = HeapDumps(launched.instance)
         self._sessions = threading.local()
