@@ -30,8 +30,8 @@ from pytest_echoleak.services.containers.listeners import container_listeners, u
 from pytest_echoleak.services.containers.recipe import (
     Program,
     Recipe,
-    ask_program,
     prepare,
+    program_of,
     read_file,
     read_program,
 )
@@ -125,7 +125,8 @@ class ContainerInstance:
         self._container = f"echoleak-{uuid.uuid4().hex[:16]}"
         self._create_answered = False
         self._program = recipe.program or Program()
-        self._agent_token = new_token() if self._program.agent else None
+        self._note = recipe.note
+        self._agent_token = new_token() if recipe.agent else None
         self._agent_port = 0
         self._endpoints: Endpoints | None = None
         self._stopped = False
@@ -153,7 +154,7 @@ class ContainerInstance:
     @property
     def note(self) -> str:
         """What must be said of how it was built."""
-        return self._program.note
+        return self._note
 
     @property
     def memory_limit_bytes(self) -> int | None:
@@ -161,21 +162,48 @@ class ContainerInstance:
         return self._memory_limit_bytes
 
     def start(self) -> None:
-        """Create the container, start it, and wait until the service is ready."""
+        """Create the container, start it, and wait until the service is ready.
+
+        Where the image was built with the agent, that is in whatever Go program serves; where it is
+        not, the service is started anew without.
+        """
+        self._create()
+        if self._recipe.program is None:
+            self._program = program_of(read_program(self._engine, self._container, self._recipe))
+            is_known = bool(self._program.go_version)
+            if self._agent_token is not None and is_known and not self._program.agent:
+                self._do_without_agent("the go command of its PATH did not build its program")
+        self._run("start")
+        if self._agent_token is not None and not self._program.go_version:
+            self._meet_agent()
+
+    def _create(self) -> None:
         agent = None
         if self._agent_token is not None:
             self._agent_port = agent_port(self._spec)
             agent = AgentPlace(self._agent_port, self._agent_token)
         arguments = creation_arguments(self._spec, self._recipe, self._engine.reach, agent)
+        self._create_answered = False
         with engine_errors(self._engine.host, f"create a container for {self.name}"):
             self._engine.client.containers.create(
                 self._recipe.image_id, name=self._container, **arguments
             )
         self._create_answered = True
         self._join_our_network()
-        if self._recipe.program is None:
-            self._program = ask_program(self._engine, self._container, self._recipe)
-        self._run("start")
+
+    def _meet_agent(self) -> None:
+        """Ask the agent behind a script for the program that it is in."""
+        content = self._running_program()
+        self._program = program_of(content)
+        if not self._program.agent:
+            self._do_without_agent("nothing that its entrypoint starts has it")
+            self._run("start")
+
+    def _do_without_agent(self, why: str) -> None:
+        self._agent_token = None
+        self._note = f"built without the agent: {why}"
+        self._engine.remove_container(self._container)
+        self._create()
 
     def endpoints(self) -> Endpoints:
         """Return where it is reached now; a restart may change the port."""
@@ -252,7 +280,8 @@ class ContainerInstance:
         endpoint = self.endpoints().agent
         if endpoint is not None:
             with contextlib.suppress(AgentError), AgentClient(endpoint) as client:
-                return read_file(self._engine, self._container, PurePosixPath(client.program()))
+                place = PurePosixPath(client.program())
+                return read_file(self._engine, self._container, place)
         return read_program(self._engine, self._container, self._recipe)
 
     def _run(self, action: str) -> None:
