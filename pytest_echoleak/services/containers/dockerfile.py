@@ -69,6 +69,7 @@ class _Order:
 class _Outcome:
     image_id: str | None
     log: str
+    is_late: bool = False
 
 
 def build_image(
@@ -129,7 +130,7 @@ def _build_with_agent(engine: Engine, order: _Order, *, wanted: bool) -> tuple[_
         plain = _build_on_some_network(engine, order)
         return plain, False, "built without the agent: no stage of the Dockerfile runs anything"
     outcome = _build_on_some_network(engine, replace(order, text=text))
-    if outcome.image_id is not None:
+    if outcome.image_id is not None or outcome.is_late:
         return outcome, True, ""
     plain = _build_on_some_network(engine, order)
     last = (outcome.log.strip().splitlines() or ["no reason given"])[-1]
@@ -177,7 +178,7 @@ def _build_by_command(engine: Engine, order: _Order, network: str) -> _Outcome: 
         build.stop()
     if ended is None:
         text = f"{build.log()}\nended by us: not built within {order.timeout_seconds:g} s"
-        return _Outcome(None, text)
+        return _Outcome(None, text, is_late=True)
     return _Outcome(image_id if ended.code == 0 else None, build.log())
 
 

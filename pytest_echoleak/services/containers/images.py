@@ -97,8 +97,6 @@ def agent_image(engine: Engine) -> str:
     tree = Tree()
     tree.add_file(folder / "agent.go", agent_source("http").encode())
     tree.add_file(folder / "bin" / "go", go_command().encode(), executable=True)
-    # Whatever user builds there can write the overlay that it needs.
-    tree.add_folder(folder, mode=0o1777)
     archive = tree.archive()
     key = _key(archive, [])[:16]
     with locked("images"), engine_errors(engine.host, "take the agent's image"):
