@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         SnapshotError,
         WorkloadError,
     )
+    from pytest_echoleak.heap_dumps import HeapDump
     from pytest_echoleak.results import Finding, LeakReport
     from pytest_echoleak.service import EchoService, EchoServices, start
     from pytest_echoleak.services.specs import Binary, Dockerfile, GoSource, Image, Running
@@ -51,6 +52,7 @@ _HOMES = {
         "SnapshotError",
         "WorkloadError",
     ),
+    "heap_dumps": ("HeapDump",),
     "results": ("Finding", "LeakReport"),
     "service": ("EchoService", "EchoServices", "start"),
     "services.specs": ("Binary", "Dockerfile", "GoSource", "Image", "Running"),
@@ -70,6 +72,7 @@ __all__ = [
     "EngineError",
     "Finding",
     "GoSource",
+    "HeapDump",
     "Image",
     "InconclusiveError",
     "LeakError",

@@ -1,15 +1,21 @@
-"""The raw profiles of a check that failed, kept for `go tool pprof`."""
+"""What is kept of a check: the raw profiles of a failed one, and heap dumps where asked for."""
 
 from __future__ import annotations
 
 import logging
 from collections import defaultdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from pytest_echoleak.errors import SnapshotError
 from pytest_echoleak.pprof.encode import encode_goroutines, encode_heap
 from pytest_echoleak.pprof.frames import Stack
 from pytest_echoleak.snapshots.snapshot import RawProfiles, Snapshot
 
+if TYPE_CHECKING:
+    from pytest_echoleak.service import EchoService
+
+HEAP_DUMP_NAME = "after.heapdump"
 _LOGGER = logging.getLogger(__name__)
 
 
@@ -25,6 +31,18 @@ def save_profiles(folder: Path, before: Snapshot | None, after: Snapshot | None)
     except OSError as error:
         _LOGGER.warning("The check's profiles cannot be saved in %s: %s", folder, error)
     return tuple(paths)
+
+
+def save_heap_dump(folder: Path, service: EchoService) -> tuple[str, ...]:
+    """Keep a heap dump of the service as it is now in `folder`; return its path, if there is one.
+
+    Where none can be had (no agent, or goroutines that were proved unreachable), that is logged.
+    """
+    try:
+        return (str(service.heap_dump(folder / HEAP_DUMP_NAME).path),)
+    except SnapshotError as error:
+        _LOGGER.warning("No heap dump is kept in %s. %s", folder, error)
+        return ()
 
 
 def _save(folder: Path, before: Snapshot | None, after: Snapshot | None, paths: list[str]) -> None:

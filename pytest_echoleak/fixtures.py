@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -61,8 +62,12 @@ def echo_services(pytestconfig: pytest.Config) -> Iterator[EchoServices]:
     """
     from pytest_echoleak.rooted_services import RootedServices
 
-    runtime = pytestconfig.stash[RUN_SETTINGS].merged().get("runtime", "auto")
-    services = RootedServices(pytestconfig.rootpath, runtime)
+    given = pytestconfig.stash[RUN_SETTINGS].merged()
+    services = RootedServices(
+        pytestconfig.rootpath,
+        given.get("runtime", "auto"),
+        agent=given.get("agent", "on") == "on",
+    )
     try:
         yield services
     finally:
@@ -171,9 +176,13 @@ class AssertNoLeak:
         self, service: EchoService, workload: Any, options: Options, allow: tuple[Allow, ...]
     ) -> LeakReport:
         __tracebackhide__ = True
+        from pytest_echoleak.artifacts import save_heap_dump
         from pytest_echoleak.check import check_service
 
         item = self._request.node
+        given = item.config.stash[RUN_SETTINGS].merged()
+        if given.get("selftest"):
+            _self_test(item, service)
         self._checks += 1
         began = time.monotonic()
         with _progress_line(self._request.config) as progress:
@@ -191,6 +200,9 @@ class AssertNoLeak:
                 failed = _error_report(item, service, workload, error, time.monotonic() - began)
                 self._record(failed, ())
                 raise
+        if given.get("heapdump"):
+            kept = save_heap_dump(artifacts_folder(item, self._checks), service)
+            report = replace(report, artifacts=(*report.artifacts, *kept))
         self._record(report, allow)
         return report
 
@@ -265,6 +277,18 @@ def _note_service(item: pytest.Item, service: EchoService) -> None:
 
     recorded = item.stash.setdefault(RECORDED, Recorded())
     recorded.services[describe(service.spec)] = service.why
+
+
+def _self_test(item: pytest.Item, service: EchoService) -> None:
+    """Test once that known leaks are seen in this service. Raises SnapshotError where not."""
+    from pytest_echoleak.selftest import require_passed, self_test
+
+    if not service.self_tested:
+        done = self_test(service)
+        require_passed(service, done)
+        service.self_tested = True
+        service.why += f"; self-test: {done.sentence}"
+        _note_service(item, service)
 
 
 def _progress_line(config: pytest.Config) -> Any:

@@ -15,8 +15,11 @@ from pytest_echoleak.services.instance import Module
 _RUNTIME_PREFIXES = ("runtime.", "internal/runtime/")
 _PPROF_HANDLERS = "net/http/pprof."
 _PPROF_WRITER = "runtime/pprof."
-# All names in the agent's file begin so; its methods' do in "main.(*echoleakAgent).accept".
-_AGENT_PREFIXES = ("main.echoleak", "main.(*echoleak")
+# All names in the agent's file begin so; its methods' do in "main.(*echoleakAgent).accept". In an
+# image that was built from a Dockerfile it is in package http.
+_AGENT_PREFIXES = ("main.echoleak", "main.(*echoleak", "net/http.echoleak", "net/http.(*echoleak")
+# What the self-test plants, by the agent: the one thing of it that is measured.
+PLANTED = ("main.echoleakPlanted", "net/http.echoleakPlanted")
 # User code runs below these of runtime/pprof: they label goroutines, they write no profile.
 _PPROF_LABELS = ("Do", "SetGoroutineLabels", "WithLabels", "Labels", "ForLabels", "Label")
 # Grow with the peak number of goroutines, and never shrink: the runtime's own free lists.
@@ -60,8 +63,16 @@ def without_runtime(stack: Stack) -> Stack:
 
 
 def made_by_measuring(stack: Stack) -> bool:
-    """Tell whether the stack is the agent's or one of pprof's own: it runs because we look."""
-    return any(_looks(frame.function) for frame in stack)
+    """Tell whether the stack is the agent's or one of pprof's own: it runs because we look.
+
+    What the self-test planted is not: it is there to be seen.
+    """
+    return any(_looks(frame.function) for frame in stack) and not is_planted(stack)
+
+
+def is_planted(stack: Stack) -> bool:
+    """Tell whether the self-test planted what this stack holds."""
+    return any(frame.function.startswith(PLANTED) for frame in stack)
 
 
 def is_runtime_cache(stack: Stack) -> bool:
@@ -99,7 +110,9 @@ class Ownership:
         return next((frame for frame in stack if self.is_own(frame)), None)
 
     def is_own(self, frame: Frame) -> bool:
-        """Tell whether the frame is in the user's own code."""
+        """Tell whether the frame is in the user's own code, or stands for it in the self-test."""
+        if frame.function.startswith(PLANTED):
+            return True
         if _foreign_file(self._inside(frame.file)):
             return False
         package = package_of(frame.function)

@@ -31,12 +31,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     for setting in ALL_SETTINGS:
         text = setting.help + _default_text(setting)
         if setting.flag:
+            how: dict[str, Any] = {"metavar": setting.metavar}
+            if setting.kind == "bool":
+                how = {"action": "store_true"}
             group.addoption(
                 setting.flag_name,
                 dest=setting.ini_name,
-                metavar=setting.metavar,
                 default=None,
                 help=f"{text}. Ini: {setting.ini_name}",
+                **how,
             )
         parser.addini(setting.ini_name, text, type=_ini_type(setting), default=None)
 
@@ -45,7 +48,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Register marker and fixtures, and check all values that flags and ini gave."""
     config.addinivalue_line("markers", _marker_line())
     try:
-        settings = _run_settings(config)
+        settings = run_settings(config)
         _refuse_bad_settings(settings)
     except SettingError as error:
         raise pytest.UsageError(f"pytest-echoleak: {error}") from None
@@ -159,7 +162,8 @@ def _refuse_bad_marker(item: pytest.Item) -> None:
         raise pytest.UsageError(f"{item.nodeid}: {error}") from None
 
 
-def _run_settings(config: pytest.Config) -> RunSettings:
+def run_settings(config: pytest.Config) -> RunSettings:
+    """Return what flags and ini say. Raises SettingError."""
     flags: dict[str, Any] = {}
     ini: dict[str, Any] = {}
     for setting in ALL_SETTINGS:

@@ -25,17 +25,25 @@ class RootedServices(EchoServices):
     Tests change the working folder, and pytest is started from many; its root folder stays.
     """
 
-    def __init__(self, root: Path, runtime: RuntimeChoice = "auto") -> None:
+    def __init__(self, root: Path, runtime: RuntimeChoice = "auto", *, agent: bool = True) -> None:
+        """`agent`: False builds nothing with the agent, whatever its spec says."""
         super().__init__(runtime)
         self._root = root
+        self._agent = agent
 
     def get(self, spec: Spec) -> EchoService:
         """Return the service of `spec`: specs that mean the same service share it."""
-        return super().get(rooted(spec, self._root))
+        return super().get(self._rooted(spec))
 
     def fresh(self, spec: Spec) -> EchoService:
         """Return a service of `spec` that nobody else uses, and that its caller stops."""
-        return super().fresh(rooted(spec, self._root))
+        return super().fresh(self._rooted(spec))
+
+    def _rooted(self, spec: Spec) -> Spec:
+        spec = rooted(spec, self._root)
+        if isinstance(spec, GoSource | Dockerfile) and not self._agent:
+            return replace(spec, agent=False)
+        return spec
 
 
 def rooted(spec: Spec, root: Path) -> Spec:

@@ -11,9 +11,10 @@ from urllib.parse import urljoin
 
 import requests
 
+from pytest_echoleak.heap_dumps import HeapDump, HeapDumps
 from pytest_echoleak.services.instance import Instance
 from pytest_echoleak.services.launch import Launched, Launcher, RuntimeChoice
-from pytest_echoleak.services.specs import Running, Spec
+from pytest_echoleak.services.specs import Running, Spec, StrPath
 from pytest_echoleak.snapshots.agent import AgentSource
 from pytest_echoleak.snapshots.pprof_http import PprofSource
 from pytest_echoleak.snapshots.snapshot import Snapshot, SnapshotSource
@@ -24,14 +25,17 @@ READY_TIMEOUT_SECONDS = 60.0
 class EchoService:
     """A Go service that runs: what the `echo_service` fixture and `start` give.
 
-    `spec` is what it was started from, `why` one sentence on how it runs and why so.
+    `spec` is what it was started from, `why` one sentence on how it runs and why so; `self_tested`
+    tells that planted leaks were seen in it.
     """
 
     def __init__(self, spec: Spec, launched: Launched) -> None:
         self.spec = spec
         self.why = launched.why
         self.instance: Instance = launched.instance
+        self.self_tested = False
         self.source: SnapshotSource = snapshot_source(launched.instance)
+        self._dumps = HeapDumps(launched.instance)
         self._sessions = threading.local()
         self._opened: list[requests.Session] = []
         self._lock = threading.Lock()
@@ -60,6 +64,16 @@ class EchoService:
         self.close_sessions_connections()
         return self.source.take()
 
+    def heap_dump(self, path: StrPath | None = None) -> HeapDump:
+        """Take a heap dump, after garbage collections. The service stands still meanwhile.
+
+        It is raw memory with all secrets in it: a file that this user alone can read. Without a
+        `path` it is deleted when the service is stopped. Raises SnapshotError where the service has
+        no agent, where its Go cannot dump it any more, or where the dump was cut short.
+        """
+        self.close_sessions_connections()
+        return self._dumps.take(path)
+
     def logs(self) -> str:
         """Return the last of what the service printed, as it printed it."""
         return self.instance.logs()
@@ -73,7 +87,10 @@ class EchoService:
     def stop(self) -> None:
         """End the service and remove all that is left of it."""
         self.close_sessions_connections()
-        self.instance.stop()
+        try:
+            self._dumps.close()
+        finally:
+            self.instance.stop()
 
     def take_numbers(self, count: int) -> int:
         """Return the first of `count` numbers that no request to this service has had."""

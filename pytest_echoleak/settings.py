@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from pytest_echoleak.errors import SettingError
 
-Kind = Literal["int", "float", "string", "linelist"]
+Kind = Literal["int", "float", "string", "linelist", "bool"]
 
 
 def _any(_value: Any) -> bool:
@@ -52,7 +52,7 @@ class Setting:
         """
         try:
             plain = _CONVERTERS[self.kind](value)
-        except (TypeError, ValueError, OverflowError):
+        except (TypeError, ValueError, LookupError, OverflowError):
             plain = None
         if plain is None or not self.allows(plain):
             reason = f": {self.why}" if self.why else ""
@@ -91,11 +91,24 @@ def _lines(value: object) -> tuple[str, ...]:
     return tuple(line.strip() for line in lines if line.strip())
 
 
+def _bool(value: object) -> bool:
+    if isinstance(value, bool):
+        return value
+    if not isinstance(value, str):
+        raise TypeError
+    return _BOOLS[value.strip().lower()]
+
+
+_BOOLS = {
+    **dict.fromkeys(("1", "true", "yes", "on"), True),
+    **dict.fromkeys(("0", "false", "no", "off"), False),
+}
 _CONVERTERS: dict[Kind, Callable[[object], Any]] = {
     "int": _int,
     "float": _float,
     "string": _string,
     "linelist": _lines,
+    "bool": _bool,
 }
 
 
@@ -108,6 +121,7 @@ def _env_lines(lines: tuple[str, ...]) -> bool:
 
 
 RUNTIMES = ("auto", "docker", "process")
+SWITCH = ("on", "off")
 
 # How one check measures and judges: fields of Options, and the two halves of its tolerance.
 CHECK_SETTINGS = (
@@ -235,6 +249,26 @@ SESSION_SETTINGS = (
         "a folder",
         "Write all results to DIR/echoleak.json, and a failing check's profiles beside it",
         "DIR",
+    ),
+    Setting(
+        "agent",
+        "string",
+        "on or off",
+        "Whether GoSource and Dockerfile are built with the agent; off builds your very program",
+        "{on,off}",
+        lambda value: value in SWITCH,
+    ),
+    Setting(
+        "heapdump",
+        "bool",
+        "true or false",
+        "Keep a heap dump of each check beside its profiles: raw memory, with all secrets in it",
+    ),
+    Setting(
+        "selftest",
+        "bool",
+        "true or false",
+        "Plant known leaks in each service before its first check, and see that they are found",
     ),
 )
 

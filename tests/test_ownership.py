@@ -99,6 +99,16 @@ class TestMeasuring:
     def test_user_code_under_labels_is_not_ours(self, functions: tuple[str, ...]) -> None:
         assert not made_by_measuring(stack(*functions))
 
+    @pytest.mark.parametrize("package", ["main", "net/http"])
+    def test_what_the_self_test_plants_is_there_to_be_seen(self, package: str) -> None:
+        asking = (f"{package}.(*echoleakAgent).plant", f"{package}.(*echoleakAgent).serve")
+        assert made_by_measuring(stack("runtime.makeslice", *asking))
+        planted = stack("runtime.makeslice", f"{package}.echoleakPlantedLeak", *asking)
+        assert not made_by_measuring(planted)
+        own = Ownership((Module("example.com/shop"),), ()).own_frame(planted)
+        assert own is not None
+        assert own.function == f"{package}.echoleakPlantedLeak"
+
     def test_of_a_real_profile_the_leaks_are_not_ours(self) -> None:
         sites = decode_heap(recorded("go1.27.exact.heap")).stacks.values()
         ours = [site for site in sites if made_by_measuring(site)]

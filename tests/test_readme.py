@@ -178,4 +178,4 @@ def table_rows(text: str) -> list[list[str]]:
 
 
 def flag(setting: Setting) -> str:
-    return f"`{setting.flag_name} {setting.metavar}`" if setting.flag else ""
+    return f"`{f'{setting.flag_name} {setting.metavar}'.rstrip()}`" if setting.flag else ""

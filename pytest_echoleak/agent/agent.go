@@ -17,6 +17,7 @@ import (
 	echoleaknet "net"
 	echoleakos "os"
 	echoleakruntime "runtime"
+	echoleakdebug "runtime/debug"
 	echoleakpprof "runtime/pprof"
 	echoleakstrconv "strconv"
 	echoleakstrings "strings"
@@ -35,6 +36,8 @@ const (
 	echoleakMostGCs        = 6
 	echoleakFreedObjects   = 64 // a GC that freed no more has found the end of it
 	echoleakFinalizerPause = echoleaktime.Millisecond
+	echoleakPlantedLimit   = 1 << 20 // objects, bytes of each, goroutines
+	echoleakDumpEnd        = "echoleak: the dump ends here\n"
 )
 
 // Variables are set before any init runs, which may clear the environment or start a child.
@@ -167,12 +170,24 @@ func (a *echoleakAgent) run(conn echoleaknet.Conn, words []string) bool {
 	}()
 	a.answer = append(a.answer[:0], 0, 0, 0, 0, 0)
 	a.answer[0] = 1
-	if !a.do(words) {
+	isDump := len(words) == 1 && words[0] == "dump"
+	done := false
+	if isDump {
+		done = a.readyToDump(conn)
+	} else {
+		done = a.do(words)
+	}
+	if !done {
 		a.answer[0] = 0
 	}
 	echoleakbinary.LittleEndian.PutUint32(a.answer[1:], uint32(len(a.answer)-5))
-	_, err := conn.Write(a.answer)
-	return err == nil
+	if _, err := conn.Write(a.answer); err != nil {
+		return false
+	}
+	if isDump && done {
+		echoleakDump(conn)
+	}
+	return !isDump
 }
 
 func (a *echoleakAgent) do(words []string) bool {
@@ -192,6 +207,10 @@ func (a *echoleakAgent) do(words []string) bool {
 		return a.symbols(echoleakNumbers(words[1:]))
 	case "profile":
 		return a.profile(words[len(words)-1])
+	case "program":
+		return a.program()
+	case "plant":
+		return a.plant(echoleakNumbers(words[1:]))
 	}
 	return a.refuse("an unknown command")
 }
@@ -457,6 +476,102 @@ func (a *echoleakAgent) profile(name string) bool {
 	a.answer = append(a.answer, buffer.Bytes()...)
 	return true
 }
+
+// program writes the path of the running program.
+func (a *echoleakAgent) program() bool {
+	path, err := echoleakos.Executable()
+	if err != nil {
+		return a.refuse(err.Error())
+	}
+	a.text(path)
+	return true
+}
+
+// readyToDump collects garbage, and refuses a dump that could not be sent or would end the process.
+//
+// The runtime cannot dump a goroutine that its collector has found to be leaked. Whoever asked for
+// that profile, its count is of the last search, and each search marks these goroutines anew.
+func (a *echoleakAgent) readyToDump(conn echoleaknet.Conn) bool {
+	file, err := echoleakFile(conn)
+	if err != nil {
+		return a.refuse("this system cannot send a heap dump: " + err.Error())
+	}
+	_ = file.Close()
+	var after echoleakruntime.MemStats
+	a.collect(&after)
+	if found := echoleakpprof.Lookup("goroutineleak"); found != nil && found.Count() > 0 {
+		return a.refuse("a goroutineleak profile has found leaked goroutines in this process, and" +
+			" Go's runtime cannot dump them: it would end")
+	}
+	return true
+}
+
+// echoleakDump sends what the runtime writes, which has no length and ignores errors, then an end
+// mark: where that is missing the dump was cut. The connection is of no use afterwards.
+func echoleakDump(conn echoleaknet.Conn) {
+	file, err := echoleakFile(conn)
+	if err != nil {
+		return
+	}
+	defer func() { _ = file.Close() }()
+	echoleakdebug.WriteHeapDump(file.Fd())
+	_, _ = file.WriteString(echoleakDumpEnd)
+}
+
+func echoleakFile(conn echoleaknet.Conn) (*echoleakos.File, error) {
+	if socket, ok := conn.(*echoleaknet.TCPConn); ok {
+		return socket.File()
+	}
+	return nil, echoleakos.ErrInvalid
+}
+
+// echoleakPlanted are the leaks of the self-test. They stay until they are taken away.
+var echoleakPlanted struct {
+	objects    [][]byte
+	goroutines int64
+	wake       chan bool
+}
+
+// plant adds known leaks: so many objects, of so many bytes, and so many goroutines that wait for
+// ever. Without any of them, all that were planted are taken away.
+//
+// A package variable reaches what the goroutines wait for: the collector proves nothing of them,
+// and they can be woken.
+func (a *echoleakAgent) plant(arguments []int64) bool {
+	if len(arguments) != 3 {
+		return a.refuse("plant takes three numbers")
+	}
+	for _, one := range arguments {
+		if one < 0 || one > echoleakPlantedLimit {
+			return a.refuse("plant takes numbers from 0 to 1048576")
+		}
+	}
+	planted := &echoleakPlanted
+	if arguments[0] == 0 && arguments[2] == 0 {
+		for ; planted.goroutines > 0; planted.goroutines-- {
+			planted.wake <- true
+		}
+		planted.objects = nil
+		return true
+	}
+	if planted.wake == nil {
+		planted.wake = make(chan bool)
+	}
+	for i := int64(0); i < arguments[0]; i++ {
+		planted.objects = append(planted.objects, echoleakPlantedLeak(arguments[1]))
+	}
+	for i := int64(0); i < arguments[2]; i++ {
+		go echoleakPlantedWait(planted.wake)
+		planted.goroutines++
+	}
+	return true
+}
+
+//go:noinline
+func echoleakPlantedLeak(size int64) []byte { return make([]byte, size) }
+
+//go:noinline
+func echoleakPlantedWait(wake chan bool) { <-wake }
 
 func (a *echoleakAgent) refuse(why string) bool {
 	a.answer = append(a.answer[:5], why...)

@@ -7,11 +7,14 @@ UTF-8. What each answer holds is written beside the command in agent.go.
 
 from __future__ import annotations
 
+import os
 import socket
 import struct
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
 
 from pytest_echoleak.agent.endpoint import AgentEndpoint
 from pytest_echoleak.pprof.frames import Frame, Stack
@@ -23,6 +26,13 @@ _SITES_PER_COMMAND = 2_000
 _VERSION = 1
 _HEAD = struct.Struct("<BI")
 _SNAPSHOT = struct.Struct("<10q")
+_DUMP_HEADER = b"go1.7 heap dump\n"
+# The last record of a dump is a zero; the agent adds the rest when the runtime has returned.
+_DUMP_END = b"\0echoleak: the dump ends here\n"
+_DUMP_CHUNK_BYTES = 1 << 20
+
+DUMP_LIMIT_BYTES = 8 << 30
+DUMP_SECONDS = 300.0
 
 
 class AgentError(Exception):
@@ -30,7 +40,14 @@ class AgentError(Exception):
 
 
 class AgentRefusalError(AgentError):
-    """The agent understood a command and cannot do it: this program has no such profile."""
+    """The agent understood a command and cannot do it: this program has no such profile.
+
+    `why` is its reason, without the command.
+    """
+
+    def __init__(self, command: str, why: str) -> None:
+        super().__init__(f"{command!r}: {why}")
+        self.why = why
 
 
 @dataclass(frozen=True)
@@ -122,6 +139,62 @@ class AgentClient:
         """Return a profile of runtime/pprof as protobuf. AgentRefusalError where there is none."""
         return self._ask(f"profile {name}")
 
+    def program(self) -> str:
+        """Return the path of the running program, as the service sees it."""
+        return _Reader(self._ask("program")).text()
+
+    def plant(self, objects: int, object_bytes: int, goroutines: int) -> None:
+        """Plant known leaks for a self-test: objects, and goroutines that wait for ever.
+
+        What was planted stays, until a call with no objects and no goroutines takes it away.
+        """
+        self._ask(f"plant {objects} {object_bytes} {goroutines}")
+
+    def dump(
+        self,
+        path: Path,
+        *,
+        limit_bytes: int = DUMP_LIMIT_BYTES,
+        limit_seconds: float = DUMP_SECONDS,
+    ) -> int:
+        """Stream a heap dump into the file `path`, and return its size in bytes.
+
+        The file is made so that this user alone can read it, and removed where the dump is cut
+        short, no dump, or beyond a limit. The service stands still until all is sent. Nothing else
+        can be asked on this connection. AgentRefusalError where a dump would end the process.
+        """
+        deadline = time.monotonic() + limit_seconds
+        self._ask("dump")
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+        try:
+            path.unlink(missing_ok=True)
+            with open(os.open(path, flags, 0o600), "wb") as file:
+                return self._receive_dump(file, limit_bytes, deadline)
+        except BaseException as error:
+            path.unlink(missing_ok=True)
+            if isinstance(error, OSError):
+                raise AgentError(f"no heap dump: {error}") from error
+            raise
+        finally:
+            self.close()
+
+    def _receive_dump(self, file: BinaryIO, limit_bytes: int, deadline: float) -> int:
+        size, first, last = 0, b"", b""
+        while more := self._receive_some(_DUMP_CHUNK_BYTES, deadline):
+            size += len(more)
+            if size > limit_bytes:
+                raise AgentError(f"the heap dump is larger than the limit of {limit_bytes:,} bytes")
+            first += more[: len(_DUMP_HEADER) - len(first)]
+            if not _DUMP_HEADER.startswith(first):
+                raise AgentError("what it sent is no heap dump")
+            last = (last + more[-len(_DUMP_END) :])[-len(_DUMP_END) :]
+            file.write(more)
+        if last != _DUMP_END:
+            raise AgentError(f"the heap dump was cut short, after {size:,} bytes")
+        size -= len(_DUMP_END) - 1
+        file.truncate(size)
+        return size
+
     def _ask(self, command: str, extra_seconds: float = 0.0) -> bytes:
         data = command.encode()
         deadline = time.monotonic() + _ANSWER_SECONDS + extra_seconds
@@ -136,21 +209,25 @@ class AgentClient:
             raise AgentError(f"no answer to {command.split()[0]!r}: {cause}") from cause
         if done != 1:
             text = answer[:200].decode("utf-8", "replace")
-            raise AgentRefusalError(f"{command.split()[0]!r}: {text}")
+            raise AgentRefusalError(command.split()[0], text)
         return answer
 
     def _receive(self, size: int, deadline: float) -> bytes:
         data = bytearray()
         while len(data) < size:
-            left = deadline - time.monotonic()
-            if left <= 0:
-                raise TimeoutError("timed out")
-            self._socket.settimeout(left)
-            more = self._socket.recv(min(size - len(data), 1 << 20))
+            more = self._receive_some(min(size - len(data), 1 << 20), deadline)
             if not more:
                 raise AgentError("it closed the connection: is the token right, and does it run?")
             data += more
         return bytes(data)
+
+    def _receive_some(self, limit: int, deadline: float) -> bytes:
+        """Return the next bytes, at most `limit`; none at the end of the connection."""
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("timed out")
+        self._socket.settimeout(left)
+        return self._socket.recv(limit)
 
 
 class _Reader:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from pytest_echoleak.errors import ServiceError, SettingError
@@ -82,6 +83,10 @@ class AttachedInstance:
     def logs(self) -> str:
         """Return "": what it prints goes elsewhere."""
         return ""
+
+    def program_file(self, folder: Path) -> Path | None:  # noqa: ARG002
+        """Return None: its program may be on another machine."""
+        return None
 
     def restart(self) -> None:
         """Raise ServiceError: it is not ours to restart."""

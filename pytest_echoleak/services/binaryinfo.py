@@ -19,6 +19,7 @@ _INLINE_STRINGS = 0x2
 _HEADER_BYTES = 32
 _SENTINEL_BYTES = 16
 _PT_INTERP = 3
+_SECTION_NAME_BYTES = 32
 _GOARCH_OF_ELF_MACHINE = {
     3: "386",
     8: "mips",
@@ -53,7 +54,8 @@ class LinkedModule:
 class BinaryInfo:
     """What a binary tells; empty where it does not: a program that is not Go's, or not ELF.
 
-    `goarch` and `is_dynamic` are known of ELF files alone.
+    `goarch`, `is_dynamic`, `has_symbols` and `has_types` (DWARF, which `-ldflags "-s -w"` leaves
+    out) are known of ELF files alone.
     """
 
     go_version: str = ""
@@ -63,6 +65,8 @@ class BinaryInfo:
     is_elf: bool = False
     goarch: str | None = None
     is_dynamic: bool = False
+    has_symbols: bool = False
+    has_types: bool = False
 
     @property
     def local_modules(self) -> tuple[LinkedModule, ...]:
@@ -89,7 +93,18 @@ def read_image(image: mmap.mmap | bytes) -> BinaryInfo:
     is_elf = image[:4] == b"\x7fELF"
     goarch, is_dynamic = _elf(image) if is_elf else (None, False)
     main_module, modules, trimmed = _modules(text)
-    return BinaryInfo(go_version, main_module, modules, trimmed, is_elf, goarch, is_dynamic)
+    sections = _elf_sections(image) if is_elf else frozenset()
+    return BinaryInfo(
+        go_version=go_version,
+        main_module=main_module,
+        modules=modules,
+        has_trimmed_paths=trimmed,
+        is_elf=is_elf,
+        goarch=goarch,
+        is_dynamic=is_dynamic,
+        has_symbols=".symtab" in sections,
+        has_types=bool(sections & {".debug_info", ".zdebug_info"}),
+    )
 
 
 def own_modules(info: BinaryInfo) -> tuple[Module, ...]:
@@ -166,3 +181,24 @@ def _elf(image: mmap.mmap | bytes) -> tuple[str | None, bool]:
     except (struct.error, IndexError):
         return None, False
     return _GOARCH_OF_ELF_MACHINE.get(machine), _PT_INTERP in types
+
+
+def _elf_sections(image: mmap.mmap | bytes) -> frozenset[str]:
+    """Return the names of the sections: each header begins with its name's place among names."""
+    order, wide = "<" if image[5:6] == b"\x01" else ">", image[4:5] == b"\x02"
+    try:
+        (table,) = struct.unpack_from(order + ("Q" if wide else "I"), image, 40 if wide else 32)
+        entry_bytes, count, names = struct.unpack_from(order + "HHH", image, 58 if wide else 46)
+        (start,) = struct.unpack_from(
+            order + ("Q" if wide else "I"),
+            image,
+            table + names * entry_bytes + (24 if wide else 16),
+        )
+        places = [
+            struct.unpack_from(order + "I", image, table + index * entry_bytes)[0]
+            for index in range(count)
+        ]
+    except struct.error:
+        return frozenset()
+    found = (image[start + place : start + place + _SECTION_NAME_BYTES] for place in places)
+    return frozenset(_text(name.partition(b"\0")[0]) for name in found)

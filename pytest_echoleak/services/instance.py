@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal, Protocol
 
 from pytest_echoleak.agent.endpoint import AgentEndpoint
@@ -78,6 +79,13 @@ class Instance(Protocol):
 
     def logs(self) -> str:
         """Return the last of what it printed, at most a few hundred kilobytes, unescaped."""
+
+    def program_file(self, folder: Path) -> Path | None:
+        """Return the file of the program that runs, as it was built: symbols, types and lines.
+
+        One that is on no disk of this machine is copied into `folder`, once. None where there is
+        none to be had.
+        """
 
     def restart(self) -> None:
         """End it and start it anew, ready again when this returns."""

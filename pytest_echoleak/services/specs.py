@@ -76,11 +76,16 @@ class GoSource(ServiceSettings):
 
 @dataclass(frozen=True)
 class Dockerfile(ServiceSettings):
-    """A Dockerfile, relative to its `context` folder, that is built and run in a container."""
+    """A Dockerfile, relative to its `context` folder, that is built and run in a container.
+
+    Where Go code is compiled in it, the agent is built in; the Dockerfile and its context are not
+    touched. `agent=False` builds its very image, and reads the pprof of the service.
+    """
 
     context: StrPath
     dockerfile: str = "Dockerfile"
     build_args: Mapping[str, str] = field(default_factory=dict)
+    agent: bool = True
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import struct
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -118,6 +119,61 @@ def test_nobody_there() -> None:
         gone = endpoint(listener)
     with pytest.raises(AgentError, match="nothing listens at"):
         AgentClient(gone)
+
+
+DUMP = b"go1.7 heap dump\n" + bytes(range(256)) + b"\0"
+END = b"echoleak: the dump ends here\n"
+
+
+class TestDumps:
+    def test_one_is_written_without_its_end_mark(self, tmp_path: Path) -> None:
+        path = tmp_path / "one"
+        with agent(framed(b"") + DUMP + END) as client:
+            assert client.dump(path) == len(DUMP)
+        assert path.read_bytes() == DUMP
+        assert path.stat().st_mode & 0o777 == 0o600
+
+    @pytest.mark.parametrize(
+        ("sent", "why"),
+        [
+            (DUMP, "cut short, after 273 bytes"),
+            (DUMP + END[:-1], "cut short"),
+            (DUMP[:-1] + END, "cut short"),
+            (b"", "cut short, after 0 bytes"),
+            (b"HTTP/1.1 200 OK\r\n" + END, "is no heap dump"),
+            (DUMP * 9 + END, "larger than the limit of 2,000 bytes"),
+        ],
+    )
+    def test_what_is_none_leaves_no_file(self, tmp_path: Path, sent: bytes, why: str) -> None:
+        path = tmp_path / "none"
+        with agent(framed(b"") + sent) as client, pytest.raises(AgentError, match=why):
+            client.dump(path, limit_bytes=2000)
+        assert not path.exists()
+
+    def test_a_refusal_says_why(self, tmp_path: Path) -> None:
+        with (
+            agent(framed(b"it would end", done=0)) as client,
+            pytest.raises(AgentRefusalError) as error,
+        ):
+            client.dump(tmp_path / "none")
+        assert error.value.why == "it would end"
+
+    def test_one_that_never_ends_is_given_up(self, tmp_path: Path) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            client = AgentClient(endpoint(listener))
+            peer, _ = listener.accept()
+            with peer:
+                peer.sendall(framed(b"") + DUMP)
+                with pytest.raises(AgentError, match="timed out"):
+                    client.dump(tmp_path / "none", limit_seconds=0.2)
+        assert not (tmp_path / "none").exists()
+
+    def test_a_folder_that_is_not_there(self, tmp_path: Path) -> None:
+        with (
+            agent(framed(b"")) as client,
+            pytest.raises(AgentError, match=r"no heap dump: .*No such file"),
+        ):
+            client.dump(tmp_path / "missing" / "one")
 
 
 @settings(deadline=None, max_examples=60)

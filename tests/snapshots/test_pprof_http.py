@@ -8,6 +8,7 @@ import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
@@ -47,6 +48,9 @@ class FakeInstance:
 
     def logs(self) -> str:
         return "listening\n"
+
+    def program_file(self, folder: Path) -> Path | None:
+        raise NotImplementedError
 
     def restart(self) -> None: ...
 

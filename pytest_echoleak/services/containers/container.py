@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import time
 import uuid
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+from pytest_echoleak.agent.client import AgentClient, AgentError
 from pytest_echoleak.agent.endpoint import AgentEndpoint, new_token
 from pytest_echoleak.errors import EngineError, ServiceError
 from pytest_echoleak.services.containers.creation import (
@@ -24,7 +27,14 @@ from pytest_echoleak.services.containers.engine import (
     url_host,
 )
 from pytest_echoleak.services.containers.listeners import container_listeners, unreachable_reason
-from pytest_echoleak.services.containers.recipe import Program, Recipe, ask_program, prepare
+from pytest_echoleak.services.containers.recipe import (
+    Program,
+    Recipe,
+    prepare,
+    program_of,
+    read_file,
+    read_program,
+)
 from pytest_echoleak.services.containers.sweep import sweep
 from pytest_echoleak.services.instance import Endpoints, Module, Runtime
 from pytest_echoleak.services.processes.workfolder import remove_leftovers
@@ -115,7 +125,8 @@ class ContainerInstance:
         self._container = f"echoleak-{uuid.uuid4().hex[:16]}"
         self._create_answered = False
         self._program = recipe.program or Program()
-        self._agent_token = new_token() if self._program.agent else None
+        self._note = recipe.note
+        self._agent_token = new_token() if recipe.agent else None
         self._agent_port = 0
         self._endpoints: Endpoints | None = None
         self._stopped = False
@@ -143,7 +154,7 @@ class ContainerInstance:
     @property
     def note(self) -> str:
         """What must be said of how it was built."""
-        return self._program.note
+        return self._note
 
     @property
     def memory_limit_bytes(self) -> int | None:
@@ -151,21 +162,48 @@ class ContainerInstance:
         return self._memory_limit_bytes
 
     def start(self) -> None:
-        """Create the container, start it, and wait until the service is ready."""
+        """Create the container, start it, and wait until the service is ready.
+
+        Where the image was built with the agent, that is in whatever Go program serves; where it is
+        not, the service is started anew without.
+        """
+        self._create()
+        if self._recipe.program is None:
+            self._program = program_of(read_program(self._engine, self._container, self._recipe))
+            is_known = bool(self._program.go_version)
+            if self._agent_token is not None and is_known and not self._program.agent:
+                self._do_without_agent("the go command of its PATH did not build its program")
+        self._run("start")
+        if self._agent_token is not None and not self._program.go_version:
+            self._meet_agent()
+
+    def _create(self) -> None:
         agent = None
         if self._agent_token is not None:
             self._agent_port = agent_port(self._spec)
             agent = AgentPlace(self._agent_port, self._agent_token)
         arguments = creation_arguments(self._spec, self._recipe, self._engine.reach, agent)
+        self._create_answered = False
         with engine_errors(self._engine.host, f"create a container for {self.name}"):
             self._engine.client.containers.create(
                 self._recipe.image_id, name=self._container, **arguments
             )
         self._create_answered = True
         self._join_our_network()
-        if self._recipe.program is None:
-            self._program = ask_program(self._engine, self._container, self._recipe)
-        self._run("start")
+
+    def _meet_agent(self) -> None:
+        """Ask the agent behind a script for the program that it is in."""
+        content = self._running_program()
+        self._program = program_of(content)
+        if not self._program.agent:
+            self._do_without_agent("nothing that its entrypoint starts has it")
+            self._run("start")
+
+    def _do_without_agent(self, why: str) -> None:
+        self._agent_token = None
+        self._note = f"built without the agent: {why}"
+        self._engine.remove_container(self._container)
+        self._create()
 
     def endpoints(self) -> Endpoints:
         """Return where it is reached now; a restart may change the port."""
@@ -197,6 +235,18 @@ class ContainerInstance:
             return f"(no log: {error})"
         return log.decode("utf-8", "replace")[-_LOG_CHARS:]
 
+    def program_file(self, folder: Path) -> Path | None:
+        """Return the program: where it was built, or as a copy out of the container."""
+        if self._program.file is not None:
+            return self._program.file
+        copy = folder / "program"
+        if not copy.exists():
+            content = self._running_program()
+            if content is None:
+                return None
+            copy.write_bytes(content)
+        return copy
+
     def restart(self) -> None:
         """End the service and start it anew in the same container: writable folders are kept."""
         self._endpoints = None
@@ -224,6 +274,15 @@ class ContainerInstance:
             return None
         listeners = container_listeners(found["Id"], found["State"]["Pid"])
         return None if listeners is None else unreachable_reason(listeners, port)
+
+    def _running_program(self) -> bytes | None:
+        """Return the bytes of the program that runs: its agent knows it, behind any script."""
+        endpoint = self.endpoints().agent
+        if endpoint is not None:
+            with contextlib.suppress(AgentError), AgentClient(endpoint) as client:
+                place = PurePosixPath(client.program())
+                return read_file(self._engine, self._container, place)
+        return read_program(self._engine, self._container, self._recipe)
 
     def _run(self, action: str) -> None:
         api = self._engine.client.api

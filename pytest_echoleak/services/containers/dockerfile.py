@@ -12,21 +12,22 @@ import re
 import shutil
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import fspath
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from pytest_echoleak.errors import BuildError, EngineError
 from pytest_echoleak.services.cache import locked
+from pytest_echoleak.services.containers.derived import with_agent, with_stage_labels
 from pytest_echoleak.services.containers.engine import Engine, engine_errors
-from pytest_echoleak.services.containers.images import prune_images
-from pytest_echoleak.services.containers.labels import IMAGE, STAGE
+from pytest_echoleak.services.containers.images import agent_image, prune_images
+from pytest_echoleak.services.containers.labels import IMAGE
 from pytest_echoleak.services.gobuild import go_settings
 from pytest_echoleak.services.processes.supervised import SupervisedProgram
 from pytest_echoleak.services.processes.workfolder import make_folder, remove_folder
 from pytest_echoleak.services.specs import Dockerfile, describe
-from pytest_echoleak.text import last_lines
+from pytest_echoleak.text import last_lines, printable_line
 
 BUILD_SECONDS = 1800.0
 
@@ -43,9 +44,22 @@ _NO_NETWORK = re.compile(
 
 
 @dataclass(frozen=True)
+class BuiltImage:
+    """The image of a Dockerfile. `agent`: it was built so that the agent is in its Go programs.
+
+    `note` says why it was not, where it was to be.
+    """
+
+    image_id: str
+    agent: bool
+    note: str = ""
+
+
+@dataclass(frozen=True)
 class _Order:
     context: Path
     file: Path
+    text: str
     arguments: Mapping[str, str]
     tag: str
     timeout_seconds: float
@@ -55,10 +69,13 @@ class _Order:
 class _Outcome:
     image_id: str | None
     log: str
+    is_late: bool = False
 
 
-def build_image(engine: Engine, spec: Dockerfile, *, timeout_seconds: float = BUILD_SECONDS) -> str:
-    """Build the Dockerfile and return the image's id. Raises BuildError with the log's last lines.
+def build_image(
+    engine: Engine, spec: Dockerfile, *, timeout_seconds: float = BUILD_SECONDS
+) -> BuiltImage:
+    """Build the Dockerfile and return its image. Raises BuildError with the log's last lines.
 
     Each `ARG GOPROXY` and the like in the Dockerfile gets what the user's own Go is told, each
     `ARG` of a proxy too. An address with credentials in it is never passed on, since build
@@ -69,14 +86,15 @@ def build_image(engine: Engine, spec: Dockerfile, *, timeout_seconds: float = BU
     if not file.is_file():
         raise BuildError(f"{describe(spec)}: there is no {file}. dockerfile= is below context=.")
     arguments = {**told_arguments(), **spec.build_args}
-    order = _Order(context, file, arguments, image_tag(file), timeout_seconds)
+    text = file.read_text(encoding="utf-8", errors="surrogateescape")
+    order = _Order(context, file, text, arguments, image_tag(file), timeout_seconds)
     with locked(order.tag.rpartition(":")[2]):
-        outcome = _build_on_some_network(engine, order)
+        outcome, agent, note = _build_with_agent(engine, order, wanted=spec.agent)
     if outcome.image_id is None:
         log = last_lines(outcome.log, _LOG_LINES)
         raise BuildError(f"{describe(spec)}: `docker build` of {file} failed.\n\n{log}")
     prune_images(engine)
-    return outcome.image_id
+    return BuiltImage(outcome.image_id, agent, note)
 
 
 def image_tag(file: Path) -> str:
@@ -100,6 +118,25 @@ def needs_host_network(arguments: Mapping[str, str]) -> bool:
     )
 
 
+def _build_with_agent(engine: Engine, order: _Order, *, wanted: bool) -> tuple[_Outcome, bool, str]:
+    """Build with the agent, if that is wanted; return whether so, and why not.
+
+    Where that fails the Dockerfile is built as it is, which tells whether the agent was the reason.
+    """
+    if not wanted:
+        return _build_on_some_network(engine, order), False, ""
+    text = with_agent(order.text, agent_image(engine))
+    if text is None:
+        plain = _build_on_some_network(engine, order)
+        return plain, False, "built without the agent: no stage of the Dockerfile runs anything"
+    outcome = _build_on_some_network(engine, replace(order, text=text))
+    if outcome.image_id is not None or outcome.is_late:
+        return outcome, True, ""
+    plain = _build_on_some_network(engine, order)
+    last = (outcome.log.strip().splitlines() or ["no reason given"])[-1]
+    return plain, False, f"built without the agent: {printable_line(last)}"
+
+
 def _build_on_some_network(engine: Engine, order: _Order) -> _Outcome:
     """Build, and once more on the host's network where the builder's own reaches nothing.
 
@@ -114,29 +151,6 @@ def _build_on_some_network(engine: Engine, order: _Order) -> _Outcome:
     return outcome
 
 
-def with_stage_labels(dockerfile: str, tag: str) -> str:
-    """Return the Dockerfile with a label after each FROM.
-
-    The classic builder leaves an image of every stage behind, as its cache: labelled ones can be
-    told from the user's, and are pruned.
-    """
-    escape = "`" if re.match(r"(?i)\s*#\s*escape\s*=\s*`", dockerfile) else "\\"
-    labelled: list[str] = []
-    instruction = ""
-    for line in dockerfile.splitlines():
-        labelled.append(line)
-        is_comment = line.lstrip().startswith("#")
-        if is_comment or (instruction and not line.strip()):
-            continue
-        instruction += line.strip()
-        if instruction.endswith(escape):
-            continue
-        if re.match(r"(?i)FROM\s", instruction):
-            labelled.append(f"LABEL {STAGE}={tag}")
-        instruction = ""
-    return "\n".join(labelled) + "\n"
-
-
 def _build_by_command(engine: Engine, order: _Order, network: str) -> _Outcome:  # noqa: ARG001
     """Build by `docker build`, which finds the engine by the same rules as `connect`."""
     environment = {**os.environ, "BUILDKIT_PROGRESS": "plain"}
@@ -146,11 +160,12 @@ def _build_by_command(engine: Engine, order: _Order, network: str) -> _Outcome: 
         command += ["--build-arg", f"{name}={value}"]
     folder = make_folder()
     id_file = folder / "id"
-    file = order.file
+    text = order.text
     if not _has_buildx():
         environment["DOCKER_BUILDKIT"] = "0"
         command.append("--force-rm")
-        file = _labelled_copy(order, folder)
+        text = with_stage_labels(text, order.tag)
+    file = _copy(order, text, folder)
     command += ["--iidfile", str(id_file), "--file", str(file), str(order.context)]
     # Supervised, so that the build ends with a pytest that is killed: the engine then stops it.
     build = SupervisedProgram(
@@ -163,7 +178,7 @@ def _build_by_command(engine: Engine, order: _Order, network: str) -> _Outcome: 
         build.stop()
     if ended is None:
         text = f"{build.log()}\nended by us: not built within {order.timeout_seconds:g} s"
-        return _Outcome(None, text)
+        return _Outcome(None, text, is_late=True)
     return _Outcome(image_id if ended.code == 0 else None, build.log())
 
 
@@ -175,7 +190,7 @@ def _build_by_sdk(engine: Engine, order: _Order, network: str) -> _Outcome:
         with engine_errors(engine.host, "build the image"):
             image, log = engine.client.images.build(
                 path=str(order.context),
-                dockerfile=str(_labelled_copy(order, folder)),
+                dockerfile=str(_copy(order, with_stage_labels(order.text, order.tag), folder)),
                 tag=order.tag,
                 buildargs=dict(order.arguments),
                 labels={IMAGE: order.tag},
@@ -194,10 +209,13 @@ def _build_by_sdk(engine: Engine, order: _Order, network: str) -> _Outcome:
     return _Outcome(str(image.id), _sdk_log(log))
 
 
-def _labelled_copy(order: _Order, folder: Path) -> Path:
+def _copy(order: _Order, text: str, folder: Path) -> Path:
+    """Write a derived Dockerfile into `folder`, with the list of what it ignores beside it."""
     copy = folder / "Dockerfile"
-    text = order.file.read_text(encoding="utf-8")
-    copy.write_text(with_stage_labels(text, order.tag), encoding="utf-8")
+    copy.write_text(text, encoding="utf-8", errors="surrogateescape")
+    ignored = order.file.with_name(f"{order.file.name}.dockerignore")
+    if ignored.is_file():
+        shutil.copy(ignored, folder / "Dockerfile.dockerignore")
     return copy
 
 

@@ -17,11 +17,14 @@ from importlib import resources
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from pytest_echoleak.agent.overlay import agent_source, go_command
 from pytest_echoleak.errors import BuildError, EngineError, ServiceError, SettingError
 from pytest_echoleak.services.binaryinfo import read_binary
 from pytest_echoleak.services.cache import locked
+from pytest_echoleak.services.containers.derived import AGENT_FOLDER
 from pytest_echoleak.services.containers.engine import Engine, engine_errors
 from pytest_echoleak.services.containers.labels import (
+    AGENT,
     DEADLINE,
     IMAGE,
     OWNER,
@@ -43,6 +46,7 @@ USER_ID = 65_532
 KEPT_IMAGES = 10
 
 _REPOSITORY = "pytest-echoleak/service"
+_AGENT_REPOSITORY = "pytest-echoleak/agent"
 _CA_BUNDLE = PurePosixPath("/etc/ssl/certs/ca-certificates.crt")
 _ZONES = PurePosixPath("/usr/share/zoneinfo")
 _HOST_CA_BUNDLES = (
@@ -82,6 +86,26 @@ def binary_image(engine: Engine, binary: Path, spec: Startable) -> str:
     if library_folders:
         changes.append(f"ENV LD_LIBRARY_PATH={':'.join(library_folders)}")
     return _imported(engine, tree.archive(), changes)
+
+
+def agent_image(engine: Engine) -> str:
+    """Return the reference of the image that stages of a Dockerfile copy the agent from.
+
+    It is kept: some kilobytes, one for each version of the agent.
+    """
+    folder = PurePosixPath(AGENT_FOLDER)
+    tree = Tree()
+    tree.add_file(folder / "agent.go", agent_source("http").encode())
+    tree.add_file(folder / "bin" / "go", go_command().encode(), executable=True)
+    archive = tree.archive()
+    key = _key(archive, [])[:16]
+    with locked("images"), engine_errors(engine.host, "take the agent's image"):
+        found = engine.client.api.images(filters={"label": f"{AGENT}={key}"})
+        if not any(f"{_AGENT_REPOSITORY}:{key}" in (one.get("RepoTags") or []) for one in found):
+            engine.client.api.import_image_from_data(
+                archive, repository=_AGENT_REPOSITORY, tag=key, changes=[f"LABEL {AGENT}={key}"]
+            )
+    return f"{_AGENT_REPOSITORY}:{key}"
 
 
 def image_of(engine: Engine, spec: Image) -> str:

@@ -12,6 +12,7 @@ DEADLINE = "pytest-echoleak.deadline"
 SERVICE = "pytest-echoleak.service"
 IMAGE = "pytest-echoleak.image"
 STAGE = "pytest-echoleak.stage"
+AGENT = "pytest-echoleak.agent"
 
 # Longer than any suite runs; only what belongs to another machine's pytest waits for it.
 LIFETIME_SECONDS = 6 * 3600

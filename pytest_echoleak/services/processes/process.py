@@ -158,6 +158,10 @@ class ProcessInstance:
         """Return the last of what it printed to its standard output and error."""
         return self._program.log() if self._program else ""
 
+    def program_file(self, folder: Path) -> Path | None:  # noqa: ARG002
+        """Return the program: it lies where it was built."""
+        return self._binary
+
     def restart(self) -> None:
         """End it and start it anew, with a fresh working folder, on the same port if that is free.
 

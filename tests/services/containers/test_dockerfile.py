@@ -112,7 +112,7 @@ def test_both_ways_of_building_give_the_labelled_image(
     (folder / "service.dockerfile").write_text("FROM scratch\nCOPY motto /motto\n")
     spec = Dockerfile(tmp_path, dockerfile="deploy/service.dockerfile")
 
-    image_id = dockerfile.build_image(docker_engine, spec)
+    image_id = dockerfile.build_image(docker_engine, spec).image_id
 
     image = docker_engine.client.images.get(image_id)
     assert image.labels[IMAGE].startswith("pytest-echoleak/dockerfile:")
@@ -212,22 +212,3 @@ def test_a_build_is_told_the_users_module_proxy_but_never_a_password(
 )
 def test_a_proxy_on_this_machine_is_reached_on_its_network(proxy: str, expected: bool) -> None:
     assert dockerfile.needs_host_network({"GOPROXY": proxy}) is expected
-
-
-def test_a_label_follows_each_from_and_nothing_else() -> None:
-    text = """# syntax comment
-ARG VERSION=1.26
-FROM golang:${VERSION} AS build
-RUN echo \\
-# a comment in between
-  FROM nowhere
-from \\
-    scratch
-COPY --from=build /a /b
-"""
-
-    labelled = dockerfile.with_stage_labels(text, "x:1").splitlines()
-
-    label = "LABEL pytest-echoleak.stage=x:1"
-    assert [at for at, line in enumerate(labelled) if line == label] == [3, 9]
-    assert [line for line in labelled if line != label] == text.splitlines()
