@@ -1,4 +1,4 @@
-"""The command line: `python -m pytest_echoleak doctor`."""
+"""Commands that need no test: `python -m pytest_echoleak COMMAND`."""
 
 from __future__ import annotations
 
@@ -7,17 +7,26 @@ import sys
 from collections.abc import Sequence
 
 from pytest_echoleak import doctor
+from pytest_echoleak.errors import EcholeakError
+from pytest_echoleak.heap import command as heap
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Run a command and return its exit code."""
-    parser = argparse.ArgumentParser(prog="python -m pytest_echoleak")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    one = commands.add_parser("doctor", help="try out what can be known of a service's memory")
-    doctor.add_arguments(one)
-    one.set_defaults(run=doctor.run)
+    """Run the command that `words` name; return its exit code, 1 after an error."""
+    parser = argparse.ArgumentParser(prog="python -m pytest_echoleak", description=__doc__)
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    doctor.add_command(commands)
+    heap.add_command(commands)
     arguments = parser.parse_args(words)
-    return int(arguments.run(arguments))
+    try:
+        return int(arguments.run(arguments))
+    except EcholeakError as error:
+        print(f"{parser.prog}: {error}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        # The reader, as `head`, has seen enough.
+        sys.stderr.close()
+        return 1
 
 
 if __name__ == "__main__":

@@ -48,8 +48,10 @@ class Diagnosis:
         return self.self_test is None or (self.self_test.passed and self.dump is not None)
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what the command takes."""
+def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the sub-command; what it is to run stands in the arguments' `run`."""
+    parser = commands.add_parser("doctor", help="try out what can be known of a service's memory")
+    parser.set_defaults(run=run)
     parser.add_argument("spec", nargs="?", help="a Go module's folder, a Dockerfile, or a URL")
     parser.add_argument("--package", default=".", help="the main package within the module")
     parser.add_argument("--runtime", default=None, choices=("auto", "docker", "process"))

@@ -88,6 +88,11 @@ class Measurement:
         self.last = self._snapshot(before)
         return Round(0, before, self.last)
 
+    def replay(self, iterations: int) -> None:
+        """Run iterations of which nothing is measured, in a service that was started anew."""
+        self._identity = self._service.instance.identity()
+        self._drive(iterations, "replay")
+
     def _drive(self, iterations: int, phase: str) -> int:
         done = 0
         while done < iterations and not self._clock.over:

@@ -24,6 +24,32 @@ SHARED_BLOCKS = "(shared small blocks)"
 
 
 @dataclass(frozen=True)
+class HeldBy:
+    """One holder of what a finding counts, as a heap dump tells.
+
+    - `root_kind`: what keeps it alive in the end: "package variable", "goroutine", "timer",
+      "finalizer", "runtime" or "nothing" (garbage that no collection took).
+    - `path`: from that root to the objects: names, then types and fields.
+    - `container`: what all of them hang from ("map", "slice", "list", "channel", ...), "" for none;
+      `container_type` is its Go type, and `container_number` the same for the same one.
+    - `goroutine`: the entry function of the `goroutines` that hold them, "" for other roots.
+    - `objects`: how many it holds, `share` the part of the site's objects that are, 0 to 1.
+    - `retained_bytes`: what would be freed with them.
+    """
+
+    root_kind: str
+    path: tuple[str, ...]
+    container: str = ""
+    container_type: str = ""
+    container_number: int = 0
+    goroutine: str = ""
+    goroutines: int = 0
+    objects: int = 0
+    share: float = 1.0
+    retained_bytes: int = 0
+
+
+@dataclass(frozen=True)
 class Finding:
     """One leak: the growth that one place in the user's code is answerable for.
 
@@ -36,6 +62,8 @@ class Finding:
     sentence, `fix` what to do about it, and `see` what to read (a command of Go's), each "" where
     nothing is known. `request`: which request of several leaks, and whether once per call or once
     per distinct value; "" where that was not measured.
+    `holders`: who keeps it, the largest first, empty where no heap was dumped; `held_by` is the
+    path of the largest, and `retained_bytes` what would be freed with what it holds.
     """
 
     kind: FindingKind
@@ -58,6 +86,7 @@ class Finding:
     cause_text: str = ""
     see: str = ""
     request: str = ""
+    holders: tuple[HeldBy, ...] = ()
 
     @property
     def shares_blocks(self) -> bool:
@@ -101,6 +130,7 @@ class LeakReport:
     duration of the whole check. `reason` is one sentence, or "": why it is inconclusive, or an
     error; why a leak ended the check early; what a clean check accepted. `unused_allows` are those
     that matched nothing. `untouched`: nothing at all stayed, beside what an Allow matches.
+    `no_holders`: one sentence, why no holders are named, where a heap dump was tried in vain.
     """
 
     nodeid: str
@@ -120,6 +150,7 @@ class LeakReport:
     unused_allows: tuple[str, ...] = ()
     totals: Mapping[str, float] = field(default_factory=dict)
     untouched: bool = False
+    no_holders: str = ""
 
     @property
     def rounds(self) -> int:

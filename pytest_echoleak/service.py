@@ -26,7 +26,7 @@ class EchoService:
     """A Go service that runs: what the `echo_service` fixture and `start` give.
 
     `spec` is what it was started from, `why` one sentence on how it runs and why so; `self_tested`
-    tells that planted leaks were seen in it.
+    tells that planted leaks were seen in it, `proved` that goroutines in it were proved unreachable.
     """
 
     def __init__(self, spec: Spec, launched: Launched) -> None:
@@ -34,6 +34,7 @@ class EchoService:
         self.why = launched.why
         self.instance: Instance = launched.instance
         self.self_tested = False
+        self.proved = False
         self.source: SnapshotSource = snapshot_source(launched.instance)
         self._dumps = HeapDumps(launched.instance)
         self._sessions = threading.local()

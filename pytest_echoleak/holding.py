@@ -1,0 +1,103 @@
+"""Who holds what leaks: a heap dump, asked about the stacks behind each finding."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+
+from pytest_echoleak.errors import HeapDumpError
+from pytest_echoleak.folding import Fold
+from pytest_echoleak.heap.analysis import Answer, Holder, Question, analyse
+from pytest_echoleak.heap_dumps import HeapDump
+from pytest_echoleak.results import HeldBy
+
+# Of one leak through a library some hundred stacks may grow; the largest tell who holds them.
+_MOST_STACKS = 40
+_LEAST_SHARE = 0.02
+_MOST_HOLDERS = 5
+
+
+def find_holders(
+    dump: HeapDump, findings: Sequence[Sequence[Fold]]
+) -> tuple[tuple[HeldBy, ...], ...]:
+    """Return who holds what each finding counts, the largest holder first.
+
+    `findings` are given by the folds that they are made of. Raises HeapDumpError and BuildError.
+    """
+    if dump.binary is None:
+        raise HeapDumpError("the program that was dumped is on no disk that can be read")
+    questions = [
+        question for number, folds in enumerate(findings) for question in _questions(number, folds)
+    ]
+    if not questions:
+        return tuple(() for _ in findings)
+    answers: defaultdict[int, list[Answer]] = defaultdict(list)
+    for answer in analyse(dump.path, dump.binary, questions=questions).answers:
+        answers[int(answer.id.partition(" ")[0])].append(answer)
+    return tuple(_together(answers[number]) for number in range(len(findings)))
+
+
+def _questions(number: int, folds: Sequence[Fold]) -> list[Question]:
+    grown = {
+        stack: (sum(growth.bytes), sum(growth.count))
+        for fold in folds
+        if fold.kind == "heap"
+        for stack, growth in fold.parts.items()
+    }
+    largest = sorted((stack for stack in grown if max(grown[stack]) > 0), key=lambda s: grown[s])
+    return [
+        Question(f"{number} {place}", frames=stack)
+        for place, stack in enumerate(largest[: -_MOST_STACKS - 1 : -1])
+    ]
+
+
+def _together(answers: Sequence[Answer]) -> tuple[HeldBy, ...]:
+    """Return the holders of several stacks' objects: what is the same for several is one."""
+    objects = sum(answer.objects for answer in answers)
+    found: dict[tuple[object, ...], HeldBy] = {}
+    for holder in (one for answer in answers for one in answer.holders):
+        key = _identity(holder)
+        one = _held_by(holder, objects)
+        if key in found:
+            one = _sum(found[key], one, objects)
+        found[key] = one
+    ordered = sorted(found.values(), key=lambda one: -one.objects)
+    return tuple(one for one in ordered if one.share >= _LEAST_SHARE)[:_MOST_HOLDERS]
+
+
+def _identity(holder: Holder) -> tuple[object, ...]:
+    if holder.goroutine is not None and holder.container is None:
+        return ("goroutine", holder.goroutine.function, holder.goroutine.wait)
+    if holder.container is not None and holder.container.number:
+        return ("container", holder.container.number)
+    return (holder.root_kind, holder.root, holder.path)
+
+
+def _held_by(holder: Holder, objects: int) -> HeldBy:
+    container = holder.container
+    return HeldBy(
+        root_kind=holder.root_kind,
+        path=tuple(holder.text.split(" -> ")),
+        container="" if container is None else container.kind,
+        container_type="" if container is None else container.type,
+        container_number=0 if container is None else container.number,
+        goroutine="" if holder.goroutine is None else holder.goroutine.function,
+        goroutines=0 if holder.goroutine is None else holder.goroutine.count,
+        objects=holder.objects,
+        share=holder.objects / max(objects, 1),
+        retained_bytes=holder.retained_bytes,
+    )
+
+
+def _sum(first: HeldBy, other: HeldBy, objects: int) -> HeldBy:
+    """Return both as one. What hangs from one container is retained once: by the larger figure."""
+    count = first.objects + other.objects
+    larger = max(first, other, key=lambda one: one.objects)
+    return replace(
+        larger,
+        objects=count,
+        share=count / max(objects, 1),
+        goroutines=max(first.goroutines, other.goroutines),
+        retained_bytes=max(first.retained_bytes, other.retained_bytes),
+    )
