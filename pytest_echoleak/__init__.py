@@ -17,6 +17,8 @@ if TYPE_CHECKING:
         assert_heap_growth,
         assert_no_leak,
     )
+    from pytest_echoleak.causes.cause import Cause
+    from pytest_echoleak.causes.clues import Clues
     from pytest_echoleak.errors import (
         BuildError,
         EcholeakError,
@@ -42,6 +44,8 @@ _HOMES = {
         "assert_heap_growth",
         "assert_no_leak",
     ),
+    "causes.cause": ("Cause",),
+    "causes.clues": ("Clues",),
     "errors": (
         "BuildError",
         "EcholeakError",
@@ -65,6 +69,8 @@ __all__ = [
     "Allow",
     "Binary",
     "BuildError",
+    "Cause",
+    "Clues",
     "Dockerfile",
     "EchoService",
     "EchoServices",

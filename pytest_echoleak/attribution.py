@@ -8,7 +8,7 @@ says.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 # A trial in which fewer would have come at the finding's rate says nothing.
 _FEWEST_EXPECTED = 10
@@ -18,65 +18,77 @@ _CLEAN = 0.1
 
 @dataclass(frozen=True)
 class Trial:
-    """One request sent alone, `sent` times.
+    """One request sent alone, `sent` times; `came` objects (or goroutines) of one finding stayed.
 
-    `came`: how many objects (or goroutines) stayed, by finding. `same_value`: its number was one
-    and the same. `refused`: it cannot be sent alone (its answer was not the expected one).
+    `same_value`: its number was one and the same. `refused`: it cannot be sent alone (its answer
+    was not the expected one).
     """
 
     label: str
     sent: int
-    came: tuple[float, ...] = ()
+    came: float = 0.0
     same_value: bool = False
     refused: bool = False
 
 
-@dataclass(frozen=True)
-class Attribution:
-    """What the trials say of one finding.
+def together(trials: Iterable[Sequence[Trial]]) -> tuple[Trial, ...]:
+    """Return the trials of several findings as those of one: what came is added up."""
+    return tuple(
+        replace(parts[0], came=sum(one.came for one in parts))
+        for parts in zip(*trials, strict=True)
+    )
 
-    - `text`: which request leaks, and how often, "" where nothing is known.
-    - `per_value`: whether only values that were never sent before leave something; None: not known.
+
+def which_request(rate: float, trials: Sequence[Trial]) -> str:
+    """Return which request leaks, and whether with each call or with each new value.
+
+    `rate`: how many objects (or goroutines) of the finding came in an iteration of the check. ""
+    where the trials do not tell.
     """
-
-    text: str = ""
-    per_value: bool | None = None
-
-
-def attribute(place: int, rate: float, trials: Sequence[Trial]) -> Attribution:
-    """Return what `trials` say of the finding number `place`, which grew by `rate` an iteration."""
-    alone = [trial for trial in trials if not trial.same_value]
-    per_value = _per_value(place, rate, [trial for trial in trials if trial.same_value])
-    parts = []
-    if len(alone) > 1:
-        parts.append(_which(place, rate, alone))
-    if per_value is not None:
+    parts = [_which(rate, _alone(trials))]
+    repeated = per_value(rate, trials)
+    if repeated is not None:
         parts.append(
             "once per distinct value: the same value again and again leaves nothing"
-            if per_value
+            if repeated
             else "with each call, also with the same value again and again"
         )
-    return Attribution("; ".join(part for part in parts if part), per_value)
+    return "; ".join(part for part in parts if part)
 
 
-def leaking(place: int, rate: float, trials: Iterable[Trial]) -> list[Trial]:
-    """Return the trials in which the finding grew about as it did in the check."""
-    return [trial for trial in trials if _share(place, rate, trial) >= _LEAKS]
+def per_value(rate: float, trials: Sequence[Trial]) -> bool | None:
+    """Tell whether only values that were never sent before leave something; None: not known."""
+    alone = _alone(trials)
+    guilty = {trial.label for trial in alone if leaks(rate, trial)}
+    shares = [
+        _share(rate, trial)
+        for trial in trials
+        if trial.same_value and _tells(rate, trial) and (not alone or trial.label in guilty)
+    ]
+    if not shares:
+        return None
+    if max(shares) >= _LEAKS:
+        return False
+    return True if max(shares) <= _CLEAN else None
 
 
-def _which(place: int, rate: float, alone: Sequence[Trial]) -> str:
+def leaks(rate: float, trial: Trial) -> bool:
+    """Tell whether the finding grew in a trial about as it did in the check."""
+    return _share(rate, trial) >= _LEAKS
+
+
+def _which(rate: float, alone: Sequence[Trial]) -> str:
     sent = [trial for trial in alone if not trial.refused]
-    if not sent or any(_expected(rate, trial) < _FEWEST_EXPECTED for trial in sent):
+    if not sent or not all(_tells(rate, trial) for trial in sent):
         return ""
-    guilty = leaking(place, rate, sent)
-    clean = [trial for trial in sent if abs(_share(place, rate, trial)) <= _CLEAN]
+    guilty = [trial for trial in sent if leaks(rate, trial)]
+    clean = [trial for trial in sent if _share(rate, trial) <= _CLEAN]
     refused = [trial.label for trial in alone if trial.refused]
     if not guilty:
-        # Who cannot be sent alone may be the one.
-        if refused or len(clean) < len(sent):
-            return ""
-        return "no single request leaks alone, only all of them together"
-    named = [f"{one.label} ({one.came[place] / one.sent:.3f} per request)" for one in guilty]
+        # The one that cannot be sent alone may be the one that leaks.
+        alone_clean = len(clean) == len(alone)
+        return "no request leaks alone, only all of them together" if alone_clean else ""
+    named = [f"{one.label} ({one.came / one.sent:.3f} per request)" for one in guilty]
     parts = [f"leaks in {' and in '.join(named)}"]
     if clean:
         verb = "does" if len(clean) == 1 else "do"
@@ -86,25 +98,13 @@ def _which(place: int, rate: float, alone: Sequence[Trial]) -> str:
     return "; ".join(parts)
 
 
-def _per_value(place: int, rate: float, same: Sequence[Trial]) -> bool | None:
-    shares = [
-        _share(place, rate, trial)
-        for trial in same
-        if not trial.refused and _expected(rate, trial) >= _FEWEST_EXPECTED
-    ]
-    if not shares:
-        return None
-    if max(shares) >= _LEAKS:
-        return False
-    return True if max(shares) <= _CLEAN else None
+def _alone(trials: Sequence[Trial]) -> list[Trial]:
+    return [trial for trial in trials if not trial.same_value]
 
 
-def _expected(rate: float, trial: Trial) -> float:
-    return rate * trial.sent
+def _tells(rate: float, trial: Trial) -> bool:
+    return not trial.refused and rate * trial.sent >= _FEWEST_EXPECTED
 
 
-def _share(place: int, rate: float, trial: Trial) -> float:
-    expected = _expected(rate, trial)
-    if trial.refused or expected <= 0:
-        return 0.0
-    return trial.came[place] / expected
+def _share(rate: float, trial: Trial) -> float:
+    return trial.came / (rate * trial.sent) if _tells(rate, trial) else 0.0

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pytest_echoleak.allowing import Allowance, held_before
 from pytest_echoleak.artifacts import save_profiles
+from pytest_echoleak.causes.cause import Cause
 from pytest_echoleak.causes.explaining import explain
 from pytest_echoleak.causes.gathering import clues_of
 from pytest_echoleak.errors import ServiceError, WorkloadError
@@ -26,6 +27,7 @@ from pytest_echoleak.services.attached import exclusive
 from pytest_echoleak.services.specs import describe
 from pytest_echoleak.steadiness import STEADY_ROUNDS
 from pytest_echoleak.tolerance import Allow
+from pytest_echoleak.trials import attributed
 from pytest_echoleak.verdict import Judgement, bounds, conclude, judge
 from pytest_echoleak.workload.driver import driving
 from pytest_echoleak.workload.workload import Call, Workload, WorkloadLike, to_workload
@@ -51,10 +53,12 @@ def check_service(
     nodeid: str = "",
     artifacts_dir: Path | None = None,
     progress: Callable[[Progress], None] | None = None,
+    causes: Sequence[Cause] = (),
 ) -> LeakReport:
     """Check that `workload` leaves nothing in `service`, and report what was found.
 
-    Profiles of a check that is not clean are saved in `artifacts_dir`. Raises SettingError,
+    Profiles of a check that is not clean are saved in `artifacts_dir`. `causes` are the user's own,
+    which come before the catalogue's. Raises SettingError,
     WorkloadError, ServiceError, SnapshotError: what is none of leak, clean and inconclusive.
     """
     chosen = to_workload(workload)
@@ -66,11 +70,12 @@ def check_service(
         measurement = Measurement(service, driver, chosen.label, clock, progress)
         check = _Check(service, chosen, options, allow, measurement, clock)
         outcome = check.run()
+        findings = check.explained(outcome, causes, progress)
         seconds = clock.seconds
     artifacts: tuple[str, ...] = ()
     if outcome.verdict != "clean" and artifacts_dir is not None:
         artifacts = save_profiles(artifacts_dir, measurement.first, measurement.last)
-    return check.report(outcome, nodeid, seconds, artifacts)
+    return check.report(outcome, findings, nodeid, seconds, artifacts)
 
 
 class _Check:
@@ -109,19 +114,38 @@ class _Check:
             return self._unless_it_is_gone(outcome)
         return outcome
 
+    def explained(
+        self,
+        outcome: _Outcome,
+        causes: Sequence[Cause],
+        progress: Callable[[Progress], None] | None,
+    ) -> tuple[Finding, ...]:
+        """Return what was found, each with its cause; of a leak, with the request that leaks."""
+        judgement = outcome.judgement
+        if outcome.verdict == "clean":
+            return ()
+        findings = judgement.steady
+        if outcome.verdict == "inconclusive":
+            findings += tuple(one for one in judgement.unclear if one.grew)
+        clues = clues_of(findings, judgement, self._whole(), self._ownership())
+        if outcome.verdict == "leak" and self._service.instance.ending() is None:
+            seconds_left = self._options.max_seconds - self._clock.seconds
+            clues = attributed(
+                clues, self._service, self._workload, self._options, seconds_left, progress
+            )
+        return explain(clues, causes)
+
     def report(
-        self, outcome: _Outcome, nodeid: str, seconds: float, artifacts: tuple[str, ...]
+        self,
+        outcome: _Outcome,
+        findings: tuple[Finding, ...],
+        nodeid: str,
+        seconds: float,
+        artifacts: tuple[str, ...],
     ) -> LeakReport:
         """Return the report of this check."""
         judgement, instance = outcome.judgement, self._service.instance
         rounds = tuple(item.iterations for item in self._measurement.rounds)
-        findings: tuple[Finding, ...] = ()
-        if outcome.verdict != "clean":
-            findings = judgement.steady
-        if outcome.verdict == "inconclusive":
-            findings += tuple(one for one in judgement.unclear if one.grew)
-        if findings:
-            findings = self._explained(findings, judgement)
         return LeakReport(
             nodeid=nodeid,
             workload=self._workload.label,
@@ -141,12 +165,6 @@ class _Check:
             totals=self._totals(),
             untouched=judgement.untouched,
         )
-
-    def _explained(
-        self, findings: tuple[Finding, ...], judgement: Judgement
-    ) -> tuple[Finding, ...]:
-        """Return the findings with their causes: one for each."""
-        return explain(clues_of(findings, judgement, self._whole(), self._ownership()))
 
     def _whole(self) -> Round:
         """Return the check until now as a single round."""

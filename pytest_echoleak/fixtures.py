@@ -17,6 +17,7 @@ from pytest_echoleak.recording import AllowUse, Recorded, RunSettings
 from pytest_echoleak.settings import MARKER_KEYWORDS, MARKER_SETTINGS
 
 if TYPE_CHECKING:
+    from pytest_echoleak.causes.cause import Cause
     from pytest_echoleak.results import LeakReport
     from pytest_echoleak.service import EchoService, EchoServices
     from pytest_echoleak.services.specs import Spec
@@ -195,6 +196,7 @@ class AssertNoLeak:
                     nodeid=item.nodeid,
                     artifacts_dir=artifacts_folder(item, self._checks),
                     progress=progress,
+                    causes=_own_causes(item),
                 )
             except Exception as error:
                 failed = _error_report(item, service, workload, error, time.monotonic() - began)
@@ -305,6 +307,18 @@ def _progress_line(config: pytest.Config) -> Any:
         capture.global_and_fixture_disabled if capture is not None else None,
         lambda: writer.fullwidth - writer.width_of_current_line,
     )
+
+
+def _own_causes(item: pytest.Item) -> list[Cause]:
+    """Return what the hook's implementations give. Raises SettingError for anything else."""
+    from pytest_echoleak.causes.cause import Cause
+
+    given = item.ihook.pytest_echoleak_causes(config=item.config)
+    causes = [one for several in given for one in several or ()]
+    for one in causes:
+        if not isinstance(one, Cause):
+            raise SettingError(f"pytest_echoleak_causes must return a list of Cause, not {one!r}")
+    return causes
 
 
 def _label(workload: Any) -> str:

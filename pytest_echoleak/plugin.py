@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_echoleak import fixtures
+from pytest_echoleak import fixtures, hooks
 from pytest_echoleak.errors import SettingError
 from pytest_echoleak.fixtures import RECORDED, RUN_SETTINGS
 from pytest_echoleak.options import default_of, resolve_options
@@ -42,6 +42,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
                 **how,
             )
         parser.addini(setting.ini_name, text, type=_ini_type(setting), default=None)
+
+
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    """Add the hooks that others may implement."""
+    pluginmanager.add_hookspecs(hooks)
 
 
 def pytest_configure(config: pytest.Config) -> None:

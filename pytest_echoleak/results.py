@@ -94,6 +94,11 @@ class Finding:
         return self.location.function == SHARED_BLOCKS
 
     @property
+    def rate(self) -> float:
+        """How many came per iteration: goroutines where it counts any, else objects."""
+        return self.goroutines_per_iteration or self.objects_per_iteration
+
+    @property
     def grew(self) -> bool:
         """Whether there is more than before, of whatever kind."""
         return self.objects > 0 or self.bytes > 0 or self.goroutines > 0

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import TypeAlias
 
-from pytest_echoleak.attribution import Attribution, Trial, attribute, leaking
+from pytest_echoleak.attribution import Trial, leaks
+from pytest_echoleak.causes.clues import Clues
 from pytest_echoleak.errors import EcholeakError, WorkloadError
 from pytest_echoleak.measurement import Clock, Measurement
-from pytest_echoleak.pprof.frames import Stack
+from pytest_echoleak.options import Options
 from pytest_echoleak.results import Progress
 from pytest_echoleak.series import Kind, Round
 from pytest_echoleak.service import EchoService
@@ -19,44 +22,40 @@ from pytest_echoleak.workload.workload import Call, Requests, Workload
 
 # Of all trials of a check. A trial that has no time left is not made.
 _SECONDS = 10.0
+_KINDS: tuple[Kind, ...] = ("heap", "goroutine")
 _SHARE_OF_REST = 0.5
 _EVENTS = 30
 _FEWEST, _MOST = 60, 1_500
 
 
-@dataclass(frozen=True)
-class Suspect:
-    """What a finding counts: its stacks, and how many came in each iteration."""
-
-    stacks: Collection[tuple[Kind, Stack]]
-    rate: float
-
-
-def attributions(
+def attributed(
+    clues: Sequence[Clues],
     service: EchoService,
     workload: Workload,
-    suspects: Sequence[Suspect],
-    concurrency: int,
+    options: Options,
     seconds_left: float,
     progress: Callable[[Progress], None] | None = None,
-) -> tuple[Attribution, ...]:
-    """Return what trials say of each of `suspects`; nothing where there is no time for them.
+) -> tuple[Clues, ...]:
+    """Return `clues` with what trials say of each: which request leaks, and how often.
 
-    Whatever goes wrong in a trial ends the trials, not the check: its verdict stands.
+    As they are where the workload is one request that is always the same, and where there is no
+    time. Whatever goes wrong in a trial ends the trials, not the check: its verdict stands.
     """
-    nothing = tuple(Attribution() for _ in suspects)
-    rates = [one.rate for one in suspects if one.rate > 0]
-    if not rates or not _has_parts(workload):
-        return nothing
-    seconds = min(_SECONDS, seconds_left * _SHARE_OF_REST)
-    clock = Clock(time.monotonic(), seconds)
-    trials = _Trials(service, suspects, concurrency, clock, progress)
-    sent = max(_FEWEST, min(math.ceil(_EVENTS / min(rates)), _MOST))
+    rates = [one.finding.rate for one in clues]
+    measurable = [rate for rate in rates if rate > 0]
+    if not measurable or not _has_parts(workload):
+        return tuple(clues)
+    clock = Clock(time.monotonic(), min(_SECONDS, seconds_left * _SHARE_OF_REST))
+    trials = _Trials(service, clues, options.concurrency, clock, progress)
+    sent = max(_FEWEST, min(math.ceil(_EVENTS / min(measurable)), _MOST))
     try:
         done = list(trials.of(workload, sent))
     except EcholeakError:
-        return nothing
-    return tuple(attribute(place, one.rate, done) for place, one in enumerate(suspects))
+        return tuple(clues)
+    return tuple(
+        replace(one, trials=tuple(replace(trial, came=came[place]) for trial, came in done))
+        for place, one in enumerate(clues)
+    )
 
 
 def _has_parts(workload: Workload) -> bool:
@@ -68,22 +67,27 @@ def _is_numbered(workload: Workload) -> bool:
     return workload.numbered if isinstance(workload, Call) else not workload.identical
 
 
+# A trial, and what came of each finding.
+_Tried: TypeAlias = tuple[Trial, tuple[float, ...]]
+
+
 class _Trials:
     def __init__(
         self,
         service: EchoService,
-        suspects: Sequence[Suspect],
+        clues: Sequence[Clues],
         concurrency: int,
         clock: Clock,
         progress: Callable[[Progress], None] | None,
     ) -> None:
         self._service = service
-        self._suspects = suspects
+        self._clues = clues
+        self._rates = [one.finding.rate for one in clues]
         self._concurrency = concurrency
         self._clock = clock
         self._progress = progress
 
-    def of(self, workload: Workload, sent: int) -> Iterator[Trial]:
+    def of(self, workload: Workload, sent: int) -> Iterator[_Tried]:
         """Make the trials of a workload, each of `sent` iterations, while there is time.
 
         One number can only be sent again and again where nothing else is in flight.
@@ -103,10 +107,14 @@ class _Trials:
                     return
                 yield trial
 
-    def _leaks(self, trial: Trial) -> bool:
-        return any(leaking(place, one.rate, [trial]) for place, one in enumerate(self._suspects))
+    def _leaks(self, tried: _Tried) -> bool:
+        trial, came = tried
+        return any(
+            leaks(rate, replace(trial, came=count))
+            for rate, count in zip(self._rates, came, strict=True)
+        )
 
-    def _trial(self, workload: Workload, sent: int, *, same_value: bool = False) -> Trial | None:
+    def _trial(self, workload: Workload, sent: int, *, same_value: bool = False) -> _Tried | None:
         """Return what came of it, None where the time was up."""
         trial = Trial(workload.label, sent, same_value=same_value)
         with driving(workload, lambda: self._service.base_url, self._concurrency) as driver:
@@ -119,20 +127,28 @@ class _Trials:
                 measurement.warm_up(1)
                 measurement.round(sent)
             except WorkloadError:
-                return replace(trial, refused=True)
+                return replace(trial, refused=True), (0.0,) * len(self._clues)
         if not measurement.rounds or measurement.rounds[0].iterations < sent:
             return None
-        return replace(trial, came=self._came(measurement.rounds[0]))
+        return trial, self._came(measurement.rounds[0])
 
     def _came(self, measured: Round) -> tuple[float, ...]:
-        return tuple(
-            sum(
-                change.count
-                for kind, stack in one.stacks
-                if (change := measured.changes(kind).get(stack)) is not None
-            )
-            for one in self._suspects
-        )
+        grown: dict[tuple[Kind, tuple[str, ...]], float] = defaultdict(float)
+        for kind in _KINDS:
+            for stack, change in measured.changes(kind).items():
+                grown[kind, tuple(f"{frame.function}:{frame.line}" for frame in stack)] += (
+                    change.count
+                )
+        return tuple(sum(grown[place] for place in _places(one)) for one in self._clues)
+
+
+def _places(clues: Clues) -> set[tuple[Kind, tuple[str, ...]]]:
+    """Return what the finding's rate counts: goroutines where it has any, else objects."""
+    counted = clues.goroutines or clues.heap
+    return {
+        (one.kind, tuple(f"{frame.function}:{frame.line}" for frame in one.stack))
+        for one in counted
+    }
 
 
 class _SameValue:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
+from pytest_echoleak.attribution import Trial, per_value
 from pytest_echoleak.results import Finding, Location
-from pytest_echoleak.series import Kind
+
+if TYPE_CHECKING:
+    from pytest_echoleak.series import Kind
 
 
 @dataclass(frozen=True)
@@ -74,7 +78,7 @@ class Clues:
     - `holders`: empty where no heap was dumped.
     - `modules`: the paths of the service's modules.
     - `iterations`: how many were measured.
-    - `per_value`: whether it grows only with values never sent before; None where nobody tried.
+    - `trials`: what came when each request was sent alone; empty where nobody tried.
     """
 
     finding: Finding
@@ -84,7 +88,12 @@ class Clues:
     holders: tuple[Holder, ...] = ()
     modules: tuple[str, ...] = ()
     iterations: int = 1
-    per_value: bool | None = None
+    trials: tuple[Trial, ...] = ()
+
+    @property
+    def per_value(self) -> bool | None:
+        """Whether it grows only with values that were never sent before; None: not known."""
+        return per_value(self.finding.rate, self.trials)
 
     @cached_property
     def heap(self) -> tuple[Grown, ...]:
@@ -96,24 +105,12 @@ class Clues:
         """The goroutines that the finding counts."""
         return tuple(one for one in self.grown if one.kind == "goroutine" and _grew(one))
 
-    @property
-    def everything(self) -> Iterator[Grown]:
-        """What the finding counts, and all else that grew."""
-        yield from self.grown
-        yield from (one for one in self.around if _grew(one))
-
     def calls(self, *functions: str) -> bool:
         """Tell whether the finding's stacks lead through one of `functions` (the end of a symbol).
 
         From the allocation out to the user's own nearest line: what called that is another matter.
         """
         return any(called(one.foreign, functions) for one in self.grown if _grew(one))
-
-    def share_through(self, *functions: str) -> float:
-        """Return how much of the finding's heap leads through one of `functions`, 0 to 1."""
-        whole = sum(one.count for one in self.heap)
-        part = sum(one.count for one in self.heap if called(one.foreign, functions))
-        return part / whole if whole > 0 else 0.0
 
 
 def _grew(one: Grown) -> bool:

@@ -4,21 +4,14 @@ from __future__ import annotations
 
 import re
 import statistics
+from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Literal, TypeAlias
 
 from pytest_echoleak.causes.clues import Clues, Grown, called
 from pytest_echoleak.ownership import package_of
 from pytest_echoleak.results import Location
 from pytest_echoleak.waiting import wait_state
 
-ContainerKind: TypeAlias = Literal["map", "slice", "string", "list"]
-
-# A container that takes one entry per iteration grows by a few objects per thousand of them...
-_FEW_OBJECTS = 0.1
-# ... and by at least half a word: what a slice of pointers takes while it still has room.
-_FEWEST_BYTES = 4.0
 READ_REQUEST = "net/http.readRequest"
 _OBJECTS_OF_A_REQUEST = 40
 _MOSTLY = 0.6
@@ -34,77 +27,6 @@ _STRING_GROWS = ("runtime.concatstring", "runtime.rawstring", "runtime.rawbytesl
 _BUFFERS = ("bytes.(*Buffer).", "strings.(*Builder).")
 _TIMERS = ("runtime.(*timers).", "runtime.(*timer).")
 _LISTS = ("container/list.(*List).insertValue", "container/list.(*List).PushBack")
-
-
-@dataclass(frozen=True)
-class Container:
-    """Something that grows as entries are added: `grown` is where."""
-
-    kind: ContainerKind
-    grown: Grown
-
-    @property
-    def place(self) -> Location:
-        """The user's line that adds, or the innermost frame where none is the user's."""
-        return self.grown.place or self.grown.stack[0]
-
-
-def containers(clues: Clues) -> tuple[Container, ...]:
-    """Return what grows in steps, or by list elements, nearest to where the objects are made.
-
-    Near is what the same function of the user's adds to, or else the next one out that both stacks
-    lead through. For objects that no line of the user's makes there is no such place.
-    """
-    entries = _events(clues) or clues.iterations
-    if entries < _FEW_OBJECTS * clues.iterations and clues.finding.objects <= _STRAYS:
-        entries = clues.iterations
-    found = [
-        Container(kind, one)
-        for one in clues.everything
-        if (kind := _container_kind(one, entries)) and one.place is not None
-    ]
-    callers = [_own_functions(one) for one in clues.heap if one.place is not None]
-    steps = {id(one): _steps_between(callers, one.grown) for one in found}
-    nearest = min(steps.values(), default=_FAR)
-    found = [one for one in found if steps[id(one)] == nearest < _FAR]
-    return tuple(sorted(found, key=lambda one: -one.grown.bytes))
-
-
-def _steps_between(callers: Sequence[tuple[str, ...]], grown: Grown) -> int:
-    """Return how many of the user's calls the objects are away from what both come from."""
-    functions = set(_own_functions(grown))
-    return min(
-        (step for chain in callers for step, function in enumerate(chain) if function in functions),
-        default=_FAR,
-    )
-
-
-def _own_functions(grown: Grown) -> tuple[str, ...]:
-    return tuple(frame.function for frame, own in zip(grown.stack, grown.own, strict=True) if own)
-
-
-def held_in(clues: Clues, kind: str) -> bool:
-    """Tell whether what leaks is kept in such a container.
-
-    A holder tells for certain. Else it is what grows beside it, if nothing of another kind does.
-    """
-    if clues.holders:
-        return any(kind in (one.container, *_alike(one.container)) for one in clues.holders)
-    kinds = {one.kind for one in containers(clues)}
-    # A map beside a list of its entries is what a cache looks like.
-    return kinds == {kind} or (kind == "map" and kinds == {"map", "list"})
-
-
-def _alike(container: str) -> tuple[str, ...]:
-    return {"sync.Map": ("map",), "[]byte": ("string",)}.get(container, ())
-
-
-def directly(clues: Clues, *functions: str) -> bool:
-    """Tell whether most of the finding was allocated by a call of the user's to one of these.
-
-    The call stands in the user's own code: what a library does by itself is its own matter.
-    """
-    return _share(clues, lambda one: called(one.foreign[-1:], functions)) >= _MOSTLY
 
 
 def somewhere(clues: Clues, *functions: str) -> bool:
@@ -150,21 +72,27 @@ def _is_request(function: str) -> bool:
 
 def in_step(clues: Clues, head: Clues) -> bool:
     """Tell whether this came as often as `head` did, or a whole number of times as often."""
-    came, leading = _events(clues), _events(head)
+    came, leading = events(clues), events(head)
     times = round(came / leading) if leading > 0 else 0
     return times >= 1 and abs(came - times * leading) <= _STRAYS + _IN_STEP * came
 
 
-def _events(clues: Clues) -> float:
+def events(clues: Clues) -> float:
     """Return how often a finding's growth happened: what most of its stacks grew by."""
     if clues.finding.shares_blocks:
         return clues.finding.objects
-    goroutines = [one.count for one in clues.goroutines]
-    counts = goroutines or [one.count for one in clues.heap]
+    counts = _by_line(clues.goroutines) or _by_line(clues.heap)
     if not counts:
         return 0.0
     notable = [count for count in counts if count >= _NOTABLE * max(counts)]
     return statistics.median_high(notable)
+
+
+def _by_line(stacks: Sequence[Grown]) -> list[float]:
+    lines: defaultdict[Location, float] = defaultdict(float)
+    for one in stacks:
+        lines[one.stack[0]] += one.count
+    return list(lines.values())
 
 
 def is_own(clues: Clues) -> bool:
@@ -209,41 +137,7 @@ def made_by(clues: Clues, *inner: str) -> bool:
     return _share(clues, lambda one: any(name in inner for name in one.inner)) >= _MOSTLY
 
 
-def named(clues: Clues, words: str) -> bool:
-    """Tell whether a function at hand is named with one of `words` (a pattern).
-
-    At hand are those that put the finding's objects into a container.
-    """
-    pattern = re.compile(words)
-    return any(
-        pattern.search(name.rpartition("/")[2])
-        for container in containers(clues)
-        for name in (container.place.function, *container.grown.foreign)
-    )
-
-
 def _share(clues: Clues, wanted: Callable[[Grown], bool]) -> float:
     whole = sum(max(one.count, 0.0) for one in clues.heap)
     part = sum(max(one.count, 0.0) for one in clues.heap if wanted(one))
     return part / whole if whole > 0 else 0.0
-
-
-def _container_kind(one: Grown, entries: float) -> ContainerKind | None:
-    """Return what kind of container a stack fills, if it does, with so many entries."""
-    if one.kind != "heap" or any(name.startswith(_TIMERS) for name in one.inner):
-        return None
-    if called(one.foreign, _LISTS) and one.count >= _FEW_OBJECTS * entries:
-        return "list"
-    if one.foreign and one.foreign[-1].startswith(_SYNC_MAP):
-        return "map"
-    if one.count > _FEW_OBJECTS * entries or one.bytes < _FEWEST_BYTES * entries:
-        return None
-    if any(name.startswith(_MAP_GROWS) for name in one.inner):
-        return "map"
-    if any(name.startswith(_STRING_GROWS) for name in one.inner):
-        return "string"
-    if any(name.startswith(_BUFFERS) for name in one.foreign):
-        return "string"
-    if any(name.startswith(_SLICE_GROWS) for name in one.inner):
-        return "slice"
-    return None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 
 from pytest_echoleak.causes.catalogue import CATALOGUE
 from pytest_echoleak.causes.cause import Cause
@@ -15,12 +17,39 @@ def explain(clues: Sequence[Clues], own_causes: Sequence[Cause] = ()) -> tuple[F
     """Return one finding for each cause, with what is known of it.
 
     `own_causes` are the user's, which come before the catalogue's. What no entry fits stays as it
-    is, its cause "other".
+    is, its cause "other". An entry of the user's that raises an error is left out with a
+    warning: it must not hide a leak.
     """
-    causes = (*own_causes, *CATALOGUE)
+    causes = (*(_careful(one) for one in own_causes), *CATALOGUE)
     return fold_by_cause([(one, cause_of(one, causes)) for one in clues], causes)
 
 
 def cause_of(clues: Clues, causes: Sequence[Cause] = CATALOGUE) -> Cause | None:
     """Return the first of `causes` that the clues show, None where none does."""
     return next((cause for cause in causes if cause.fits(clues)), None)
+
+
+def _careful(cause: Cause) -> Cause:
+    """Return a cause of the user's that fits nothing where its own code fails, and warns of it."""
+
+    def fits(clues: Clues) -> bool:
+        try:
+            return bool(cause.fits(clues))
+        except Exception as error:
+            _warn(cause, error)
+            return False
+
+    def gathers(clues: Clues, head: Clues) -> bool:
+        assert cause.gathers is not None, "else it is not asked"
+        try:
+            return bool(cause.gathers(clues, head))
+        except Exception as error:
+            _warn(cause, error)
+            return False
+
+    return replace(cause, fits=fits, gathers=gathers if cause.gathers else None)
+
+
+def _warn(cause: Cause, error: Exception) -> None:
+    what = f"{type(error).__name__}: {error}"
+    warnings.warn(f"the cause {cause.name!r} was left out: {what}", RuntimeWarning, stacklevel=2)

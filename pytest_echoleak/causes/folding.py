@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeAlias
 
+from pytest_echoleak.attribution import together, which_request
 from pytest_echoleak.causes.cause import Cause
 from pytest_echoleak.causes.clues import Clues
 from pytest_echoleak.causes.evidence import in_step, is_own
@@ -74,7 +75,10 @@ def _as_one(group: Sequence[Clues], cause: Cause | None) -> Finding:
         evidence = min((one.finding.evidence for one in group), key=_WORST.index)
         note = _also_at(group, face) or whole.note
         whole = replace(whole, evidence=evidence, note=note)
-    whole = replace(whole, state=_state(face))
+    counted = [one for one in group if one.finding.goroutines] or list(group)
+    trials = together([one.trials for one in counted])
+    request = which_request(sum(one.finding.rate for one in counted), trials)
+    whole = replace(whole, state=_state(face), request=request)
     if cause is None:
         return whole
     return replace(whole, cause=cause.name, cause_text=cause.text, fix=cause.fix, see=cause.see)

@@ -67,7 +67,8 @@ CAUSES: tuple[Cause, ...] = (
     Cause(
         "goroutine-blocked-channel",
         "a goroutine is blocked for ever on a channel: nobody is left at its other end",
-        "give the channel room for what is sent, close it when no more comes, or select on ctx.Done()",
+        "give the channel room for what is sent, close it when no more comes, or select on"
+        " ctx.Done()",
         "go doc context.Context.Done",
         lambda clues: waits_in(clues, *_BLOCKED),
         gathers=_is_held,

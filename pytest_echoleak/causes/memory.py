@@ -7,14 +7,12 @@ from collections.abc import Callable
 
 from pytest_echoleak.causes.cause import Cause
 from pytest_echoleak.causes.clues import Clues
+from pytest_echoleak.causes.containers import containers, held_in, named
 from pytest_echoleak.causes.evidence import (
     below,
-    containers,
-    held_in,
     is_request_part,
     keeps_requests,
     made_by,
-    named,
     reads_request,
 )
 
@@ -43,7 +41,7 @@ _LIBRARY_CACHES = re.compile(
 def _put_by(clues: Clues, pattern: re.Pattern[str]) -> bool:
     """Tell whether a library's function made the objects, or put them into a container of its."""
     return below(clues, pattern) or any(
-        pattern.search(name) for one in containers(clues) for name in one.grown.foreign
+        pattern.search(name) for one in containers(clues) for name in one.through
     )
 
 
@@ -61,7 +59,9 @@ def _is_listener(clues: Clues) -> bool:
 
 
 def _is_cache(clues: Clues) -> bool:
-    return held_in(clues, "map") and (clues.per_value is True or named(clues, _CACHE_WORDS))
+    if clues.per_value is True:
+        return True
+    return held_in(clues, "map") and named(clues, _CACHE_WORDS)
 
 
 def _is_lock_map(clues: Clues) -> bool:
@@ -124,7 +124,7 @@ CAUSES: tuple[Cause, ...] = (
     ),
     Cause(
         "cache-no-bound",
-        "a cache of a library gets an entry for each new key, and none of them expires or makes room",
+        "a cache of a library gets an entry for each new key, and none expires or makes room",
         "give entries a time to live, or the cache a capacity",
         "go doc container/list",
         lambda clues: _put_by(clues, _LIBRARY_CACHES),

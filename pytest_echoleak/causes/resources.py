@@ -6,9 +6,9 @@ import re
 
 from pytest_echoleak.causes.cause import OTHER, Cause
 from pytest_echoleak.causes.clues import Clues
+from pytest_echoleak.causes.containers import containers
 from pytest_echoleak.causes.evidence import (
     below,
-    containers,
     in_step,
     is_request_part,
     notably,
@@ -214,8 +214,8 @@ CAUSES: tuple[Cause, ...] = (
     ),
     Cause(
         "timer-not-stopped",
-        "a timer is started for each call, and until it fires the runtime keeps it with all that its"
-        " function captures",
+        "a timer is started for each call, and until it fires the runtime keeps it with all"
+        " that its function captures",
         "stop it on every way out: defer timer.Stop()",
         "go doc time.Timer.Stop",
         lambda clues: not clues.goroutines and notably(clues, *_TIMERS),

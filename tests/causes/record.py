@@ -99,19 +99,24 @@ def _check_example(service: EchoService, path: str) -> None:
 
 def _plain(clues: Clues) -> dict[str, Any]:
     around = sorted(clues.around, key=lambda one: -one.bytes)[:_MOST_AROUND]
-    return {**asdict(clues), "around": [asdict(one) for one in around], "siblings": []}
+    return {
+        **asdict(clues),
+        "around": [asdict(one) for one in around],
+        "siblings": [],
+        "trials": [],
+    }
 
 
 def _clues(entry: dict[str, Any]) -> Clues:
-    values = dict(entry)
+    values = {name: value for name, value in entry.items() if name != "per_value"}
     finding = dict(values.pop("finding"))
     finding["location"] = Location(**finding["location"])
     finding["stack"] = _locations(finding["stack"])
     finding["held_by"] = tuple(finding["held_by"])
     for name in ("grown", "around"):
         values[name] = tuple(map(_grown, values[name]))
-    for name in ("siblings", "holders", "modules"):
-        values[name] = tuple(values[name])
+    for name in ("siblings", "holders", "modules", "trials"):
+        values[name] = tuple(values.get(name, ()))
     return Clues(finding=Finding(**finding), **values)
 
 
