@@ -13,8 +13,11 @@ from pytest_echoleak.artifacts import save_profiles
 from pytest_echoleak.causes.cause import Cause
 from pytest_echoleak.causes.explaining import explain
 from pytest_echoleak.causes.gathering import clues_of
+from pytest_echoleak.causes.held import fold_by_holder, with_holders
+from pytest_echoleak.dumping import Dumping
 from pytest_echoleak.errors import ServiceError, WorkloadError
 from pytest_echoleak.expiry import all_expiring, gone
+from pytest_echoleak.holding import holders_of
 from pytest_echoleak.measurement import Clock, Measurement
 from pytest_echoleak.options import NO_EVENT_FACTOR, Options
 from pytest_echoleak.ownership import Ownership
@@ -44,6 +47,14 @@ class _Outcome:
     reason: str = ""
 
 
+@dataclass(frozen=True)
+class Explanation:
+    """What was found, with holders and causes; `no_holders`: why no holders are named."""
+
+    findings: tuple[Finding, ...] = ()
+    no_holders: str = ""
+
+
 def check_service(
     service: EchoService,
     workload: WorkloadLike,
@@ -69,13 +80,16 @@ def check_service(
         clock = Clock.start(options.max_seconds)
         measurement = Measurement(service, driver, chosen.label, clock, progress)
         check = _Check(service, chosen, options, allow, measurement, clock)
-        outcome = check.run()
-        findings = check.explained(outcome, causes, progress)
+        try:
+            outcome = check.run()
+            explanation = check.explained(outcome, causes, progress)
+        finally:
+            check.close()
         seconds = clock.seconds
     artifacts: tuple[str, ...] = ()
     if outcome.verdict != "clean" and artifacts_dir is not None:
         artifacts = save_profiles(artifacts_dir, measurement.first, measurement.last)
-    return check.report(outcome, findings, nodeid, seconds, artifacts)
+    return check.report(outcome, explanation, nodeid, seconds, artifacts)
 
 
 class _Check:
@@ -98,6 +112,7 @@ class _Check:
         self._clock = clock
         self._idle: Round | None = None
         self._unreachable: Mapping[Stack, int] = {}
+        self._dumping = Dumping(service, measurement)
 
     def run(self) -> _Outcome:
         """Measure until there is a verdict."""
@@ -119,26 +134,33 @@ class _Check:
         outcome: _Outcome,
         causes: Sequence[Cause],
         progress: Callable[[Progress], None] | None,
-    ) -> tuple[Finding, ...]:
-        """Return what was found, each with its cause; of a leak, with the request that leaks."""
+    ) -> Explanation:
+        """Return what was found, and what explains it."""
         judgement = outcome.judgement
         if outcome.verdict == "clean":
-            return ()
+            return Explanation()
         findings = judgement.steady
         if outcome.verdict == "inconclusive":
             findings += tuple(one for one in judgement.unclear if one.grew)
         clues = clues_of(findings, judgement, self._whole(), self._ownership())
+        no_holders = ""
         if outcome.verdict == "leak" and self._service.instance.ending() is None:
+            held, no_holders = holders_of(judgement, findings, self._dumping)
+            clues = fold_by_holder(tuple(map(with_holders, clues, held)))
             seconds_left = self._options.max_seconds - self._clock.seconds
             clues = attributed(
                 clues, self._service, self._workload, self._options, seconds_left, progress
             )
-        return explain(clues, causes)
+        return Explanation(explain(clues, causes), no_holders)
+
+    def close(self) -> None:
+        """Delete the heap dumps that were taken."""
+        self._dumping.close()
 
     def report(
         self,
         outcome: _Outcome,
-        findings: tuple[Finding, ...],
+        explanation: Explanation,
         nodeid: str,
         seconds: float,
         artifacts: tuple[str, ...],
@@ -157,7 +179,8 @@ class _Check:
             seconds=seconds,
             go_version=instance.go_version,
             runtime=instance.runtime,
-            findings=findings,
+            findings=explanation.findings,
+            no_holders=explanation.no_holders,
             bounds=self._bounds(outcome, sum(rounds)),
             reason=outcome.reason,
             artifacts=artifacts,
@@ -194,7 +217,9 @@ class _Check:
         self._measurement.round(iterations)
         rounds = self._measurement.rounds
         if rounds and any(held.count > 0 for held in rounds[-1].changes("goroutine").values()):
+            self._dumping.before_proof()
             self._unreachable = self._service.source.unreachable_goroutines() or {}
+            self._service.proved = self._service.proved or bool(self._unreachable)
 
     def _until_verdict(self) -> _Outcome:
         """Go on, in rounds ever longer, while only that can decide."""

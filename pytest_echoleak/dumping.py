@@ -29,7 +29,7 @@ class Dumping:
     def before_proof(self) -> None:
         """Take a dump, where goroutines came that may be proved unreachable now."""
         first, last = self._measurement.first, self._measurement.last
-        if first is None or last is None or not self._possible or self._service.proved:
+        if first is None or last is None or not self.possible or self._service.proved:
             return
         if last.goroutine_count - first.goroutine_count < _FEWEST_GOROUTINES:
             return
@@ -49,7 +49,7 @@ class Dumping:
         gets some of the iterations once more.
         """
         if self._dump is None:
-            if self._service.proved and self._possible:
+            if self._service.proved and self.possible:
                 self._service.restart()
                 self._measurement.replay(_REPLAYED)
             self._dump = self._service.heap_dump()
@@ -62,5 +62,6 @@ class Dumping:
             self._dump = None
 
     @property
-    def _possible(self) -> bool:
+    def possible(self) -> bool:
+        """Whether the service has an agent, from which alone a dump comes."""
         return self._service.instance.endpoints().agent is not None

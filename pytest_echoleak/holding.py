@@ -6,16 +6,42 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 
-from pytest_echoleak.errors import HeapDumpError
+from pytest_echoleak.dumping import Dumping
+from pytest_echoleak.errors import (
+    BuildError,
+    HeapDumpError,
+    ServiceError,
+    SnapshotError,
+    WorkloadError,
+)
 from pytest_echoleak.folding import Fold
 from pytest_echoleak.heap.analysis import Answer, Holder, Question, analyse
 from pytest_echoleak.heap_dumps import HeapDump
-from pytest_echoleak.results import HeldBy
+from pytest_echoleak.results import Finding, HeldBy
+from pytest_echoleak.text import printable_line
+from pytest_echoleak.verdict import Judgement
 
 # Of one leak through a library some hundred stacks may grow; the largest tell who holds them.
 _MOST_STACKS = 40
 _LEAST_SHARE = 0.02
 _MOST_HOLDERS = 5
+
+
+def holders_of(
+    judgement: Judgement, findings: Sequence[Finding], dumping: Dumping
+) -> tuple[tuple[tuple[HeldBy, ...], ...], str]:
+    """Return who holds what each of `findings` counts, and why nobody is named where that failed.
+
+    Nothing is asked where no heap of theirs grew, or where the service has no agent.
+    """
+    nobody: tuple[tuple[HeldBy, ...], ...] = tuple(() for _ in findings)
+    made_of = [judgement.made_of[finding] for finding in findings]
+    if not dumping.possible or not any(fold.kind == "heap" for folds in made_of for fold in folds):
+        return nobody, ""
+    try:
+        return find_holders(dumping.of_leak(), made_of), ""
+    except (BuildError, HeapDumpError, ServiceError, SnapshotError, WorkloadError) as error:
+        return nobody, printable_line(str(error).partition("\n")[0], 300)
 
 
 def find_holders(

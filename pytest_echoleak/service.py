@@ -26,7 +26,7 @@ class EchoService:
     """A Go service that runs: what the `echo_service` fixture and `start` give.
 
     `spec` is what it was started from, `why` one sentence on how it runs and why so; `self_tested`
-    tells that planted leaks were seen in it, `proved` that goroutines in it were proved unreachable.
+    tells that planted leaks were seen in it, `proved` that goroutines were proved unreachable.
     """
 
     def __init__(self, spec: Spec, launched: Launched) -> None:
@@ -84,6 +84,7 @@ class EchoService:
         self.close_sessions_connections()
         self.instance.restart()
         self.source.prepare()
+        self.proved = False
 
     def stop(self) -> None:
         """End the service and remove all that is left of it."""

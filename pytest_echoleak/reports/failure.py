@@ -63,18 +63,35 @@ def _evidence_lines(finding: Finding, one: str) -> Iterator[str]:
         yield from _labelled("note", [printable_line(finding.note)] if finding.note else [])
     if finding.stacks > 1:
         yield from _labelled("with", [f"{units.whole(finding.stacks - 1, 'more stack')} there"])
-    if finding.held_by:
-        yield from _labelled("held by", [printable_line(" -> ".join(finding.held_by), 1000)])
+    yield from _labelled("held by", list(_holder_lines(finding)))
     if finding.retained_bytes is not None:
-        yield from _labelled("retains", [units.size(finding.retained_bytes)])
-    if finding.request:
-        yield from _labelled("request", [printable_line(finding.request, 500)])
+        yield from _labelled("retains", [_retained(finding)])
     if cause := _cause(finding):
         yield from _labelled("cause", [printable_line(cause, 500)])
     if finding.fix:
         yield from _labelled("fix", [printable_line(finding.fix, 500)])
     if finding.see:
         yield from _labelled("see", [printable_line(finding.see)])
+
+
+def _holder_lines(finding: Finding) -> Iterator[str]:
+    if not finding.holders:
+        if finding.held_by:
+            yield printable_line(" -> ".join(finding.held_by), 1000)
+        return
+    for holder in finding.holders:
+        several = (
+            f"{units.whole(holder.goroutines, 'goroutine')}: " if holder.goroutines > 1 else ""
+        )
+        part = f"  ({holder.share:.0%})" if len(finding.holders) > 1 else ""
+        yield printable_line(several + " -> ".join(holder.path), 1000) + part
+
+
+def _retained(finding: Finding) -> str:
+    size = units.size(finding.retained_bytes or 0)
+    if not finding.holders:
+        return size
+    return f"{size}, and {finding.holders[0].share:.0%} of the objects"
 
 
 def _cause(finding: Finding) -> str:
@@ -146,6 +163,8 @@ def _facts(report: LeakReport) -> Iterator[str]:
     yield _fact("measured", f"{measured}, {units.duration(report.seconds)}")
     runtime = ", ".join(part for part in (report.runtime, report.go_version) if part)
     yield _fact("service", printable_line(f"{report.service} ({runtime})", 500))
+    if report.no_holders:
+        yield _fact("holders", f"not named: {printable_line(report.no_holders, 400)}")
     if report.artifacts:
         yield _fact("profiles", _profiles(report.artifacts))
     if report.unused_allows:

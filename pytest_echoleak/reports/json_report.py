@@ -17,6 +17,7 @@ A check:
   tolerance accepted growth.
 - `artifacts`: files that were saved, relative to the folder of echoleak.json.
 - `unused_allows`: suppressions that matched nothing in it.
+- `no_holders`: one sentence, why no holders are named where a heap dump was tried, else "".
 - `totals`: the growth of the whole process, by name; `untouched`: nothing at all stayed, beside
   what an Allow matches.
 
@@ -32,7 +33,13 @@ A finding, one leak each, the largest first:
 - `cause`: a stable identifier, "other" where nothing known fits; `cause_text`: the cause in one
   sentence; `fix`: what to do about it; `see`: what to read, a command of Go's. Each may be "".
 - `request`: which of several requests leaks, and whether once per call or per distinct value; "".
-- `held_by`: the path from a root to the object; `retained_bytes`: null where no heap was dumped.
+- `held_by`: the path from a root to the object, of the largest holder; `retained_bytes`: what
+  would be freed with what that holds, null where no heap was dumped.
+- `holders`: all of them, the largest first, each with its `root_kind` ("package variable",
+  "goroutine", "timer", "finalizer", "runtime" or "nothing"), its `path`, the `container` that all
+  hang from with its `container_type` (and `container_number`: the same for the same container in
+  one check), the `goroutine` (entry function) and how many `goroutines`, how many `objects` of the
+  dump it holds, the `share` of the finding's that is, and `retained_bytes`.
 """
 
 from __future__ import annotations
@@ -46,7 +53,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from pytest_echoleak.results import Bounds, Finding, LeakReport, Location
+from pytest_echoleak.results import Bounds, Finding, HeldBy, LeakReport, Location
 
 SCHEMA = 1
 FILE_NAME = "echoleak.json"
@@ -103,6 +110,9 @@ def _finding(entry: Mapping[str, Any]) -> Finding:
     place = {name: values.pop(name) for name in ("function", "file", "line")}
     values["stack"] = tuple(Location(**frame) for frame in values["stack"])
     values["held_by"] = tuple(values["held_by"])
+    values["holders"] = tuple(
+        HeldBy(**{**holder, "path": tuple(holder["path"])}) for holder in values["holders"]
+    )
     return Finding(location=Location(**place), **values)
 
 
