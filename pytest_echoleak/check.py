@@ -11,7 +11,7 @@ from pathlib import Path
 from pytest_echoleak.allowing import Allowance, held_before
 from pytest_echoleak.artifacts import save_profiles
 from pytest_echoleak.causes.cause import Cause
-from pytest_echoleak.causes.explaining import explain
+from pytest_echoleak.causes.explaining import explain as explain
 from pytest_echoleak.causes.gathering import clues_of
 from pytest_echoleak.causes.held import fold_by_holder, with_holders
 from pytest_echoleak.dumping import Dumping

@@ -66,6 +66,8 @@ def _evidence_lines(finding: Finding, one: str) -> Iterator[str]:
     yield from _labelled("held by", list(_holder_lines(finding)))
     if finding.retained_bytes is not None:
         yield from _labelled("retains", [_retained(finding)])
+    if finding.request:
+        yield from _labelled("request", [printable_line(finding.request, 500)])
     if cause := _cause(finding):
         yield from _labelled("cause", [printable_line(cause, 500)])
     if finding.fix:
@@ -122,13 +124,17 @@ def _evidence(finding: Finding) -> str:
 
 def _kept_request_lines(finding: Finding, one: str) -> list[str]:
     parts = units.counted(finding.objects_per_iteration, "part")
-    return [
+    lines = [
         printable_line(finding.note) or "whole requests are retained",
         f"each {one} leaves {parts} ({units.size(finding.bytes_per_iteration)}) behind."
-        " net/http allocates them, no line of the service:",
-        "look for what keeps a request, its context or its header beyond the handler; only a heap"
-        " dump would name it",
+        " net/http allocates them, no line of the service",
     ]
+    if not finding.holders:
+        lines += [
+            "look for what keeps a request, its context or its header beyond the handler; only a"
+            " heap dump would name it"
+        ]
+    return lines
 
 
 def _frames_below(finding: Finding) -> list[str]:
