@@ -9,11 +9,13 @@ from __future__ import annotations
 import sys
 import types
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pytest_echoleak.causes.cause import Cause
 from pytest_echoleak.errors import WorkloadError
 from pytest_echoleak.options import Options
 from pytest_echoleak.results import Bounds, Finding, LeakReport, Location, Progress
@@ -76,6 +78,7 @@ def fake_check_service(
     nodeid: str,
     artifacts_dir: Path | None,
     progress: Any,
+    causes: Sequence[Cause],
 ) -> LeakReport:
     if "broken" in workload:
         raise WorkloadError(f"{workload}: iteration 37 was answered with 500\n\nlog line")
@@ -95,7 +98,9 @@ def fake_check_service(
     }
     if "leak" in workload:
         files = tuple(f"{artifacts_dir}/{name}.heap.pb.gz" for name in ("before", "after"))
-        return LeakReport(verdict="leak", findings=(LEAK,), artifacts=files, **values)
+        names = ",".join(cause.name for cause in causes) or "other"
+        found = (replace(LEAK, cause=names),)
+        return LeakReport(verdict="leak", findings=found, artifacts=files, **values)
     bounds = Bounds(6.9 / iterations, options.detect, identical_requests="{i}" not in workload)
     if "odd" in workload:
         reason = "growth neither stopped nor repeated"

@@ -16,7 +16,15 @@ from contextlib import contextmanager
 
 from pytest_echoleak.service import EchoServices
 from tests.corpus import labels
-from tests.corpus.checking import Outcome, check, complaints, count_error, described
+from tests.corpus.checking import (
+    Outcome,
+    check,
+    complaints,
+    count_error,
+    described,
+    names_cause,
+    names_culprit,
+)
 
 LABELS = ("leak", "clean", "inconclusive")
 VERDICTS = ("leak", "clean", "inconclusive", "error")
@@ -29,6 +37,8 @@ def main() -> int:
     try:
         for number in range(arguments.runs):
             print(f"run {number + 1} of {arguments.runs}", flush=True)
+            columns = f"{'verdict':<12} {'done':>7} {'took':>8}  {'function':<8} {'cause':<8}"
+            print(f"  {'case':<44} {columns}", flush=True)
             outcomes.extend(_run(arguments.runtime, arguments.only))
     except KeyboardInterrupt:
         print("interrupted; of what was done:")
@@ -68,10 +78,41 @@ def _services(runtime: str) -> Iterator[EchoServices]:
 def _print_outcome(outcome: Outcome, seconds: float) -> None:
     case, report = outcome.case, outcome.report
     iterations = f"{report.iterations:>7,}" if report else ""
-    print(f"  {case.name:<44} {outcome.verdict:<12} {iterations} {seconds:6.1f} s", end="")
+    hits = " ".join(f"{_hit_text(hit):<8}" for hit in _hits(outcome))
+    print(f"  {case.name:<44} {outcome.verdict:<12} {iterations} {seconds:6.1f} s  {hits}", end="")
     print(f"  {described(report)[:150]}" if report else "", flush=True)
     for complaint in complaints(outcome):
         print(f"      WRONG  {complaint}", flush=True)
+
+
+def _hits(outcome: Outcome) -> tuple[bool | None, bool | None]:
+    """Return whether function and cause are the label's; None where no leak was to be named."""
+    case, report = outcome.case, outcome.report
+    if case.verdict == "clean" or report is None or not report.findings:
+        return None, None
+    return names_culprit(case, report), names_cause(case, report)
+
+
+def _hit_text(hit: bool | None) -> str:
+    return "" if hit is None else "right" if hit else "WRONG"
+
+
+def _print_hits(outcomes: Sequence[Outcome]) -> None:
+    for what, column in (("function", 0), ("cause", 1)):
+        hits = [hit for one in outcomes if (hit := _hits(one)[column]) is not None]
+        if hits:
+            print(f"right {what}: {sum(hits)} of {len(hits)} ({sum(hits) / len(hits):.1%})")
+    unheld = [one for one in outcomes if one.case.cause_needs_holder and _hits(one)[1] is not None]
+    exact = [one for one in unheld if one.report and _is_named(one)]
+    if unheld:
+        text = f"{len(unheld)} of these causes need a holder to be told"
+        print(f"{text}; told so far: {len(exact)}")
+
+
+def _is_named(outcome: Outcome) -> bool:
+    case, report = outcome.case, outcome.report
+    right = {case.cause, *case.cause_accepted}
+    return report is not None and any(one.cause in right for one in report.findings)
 
 
 def _print_tables(outcomes: Sequence[Outcome]) -> None:
@@ -85,6 +126,7 @@ def _print_tables(outcomes: Sequence[Outcome]) -> None:
     undecided = [one for one in outcomes if one.verdict == "inconclusive" and not one.right]
     print(f"inconclusive {len(undecided)}, of {len(outcomes)} checks", end="")
     print(f" ({accepted} leaks inconclusive as the contract lets them be)")
+    _print_hits(outcomes)
     errors = [pair for one in outcomes if (pair := _count_error(one)) is not None]
     if errors:
         worst, name = max(errors)

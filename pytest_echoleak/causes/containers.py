@@ -16,7 +16,7 @@ from pytest_echoleak.causes.clues import Clues, Grown, called
 from pytest_echoleak.causes.evidence import events
 from pytest_echoleak.results import Location
 
-ContainerKind: TypeAlias = Literal["map", "slice", "string", "list"]
+ContainerKind: TypeAlias = Literal["map", "sync.Map", "slice", "string", "list"]
 
 # A container that takes an entry each time grows by a few objects for a thousand of them, ...
 _FEW_OBJECTS = 0.1
@@ -30,6 +30,8 @@ _SLICE_GROWS = ("runtime.growslice", "runtime.makeslice")
 _STRING_GROWS = ("runtime.concatstring", "runtime.rawstring", "runtime.rawbyteslice")
 _BUFFERS = ("bytes.(*Buffer).", "strings.(*Builder).")
 _TIMERS = ("runtime.(*timers).", "runtime.(*timer).")
+# These make an object for each entry.
+_MAKE_ENTRIES = ("list", "sync.Map")
 _LISTS = ("container/list.(*List).insertValue",)
 
 
@@ -70,7 +72,7 @@ def held_in(clues: Clues, kind: ContainerKind) -> bool:
     """
     if clues.holders:
         return any(kind in _kinds(one.container) for one in clues.holders)
-    kinds = {one.kind for one in containers(clues)}
+    kinds = {known for one in containers(clues) for known in _kinds(one.kind)}
     # A map beside a list of its entries is what a cache looks like.
     return kinds == {kind} or (kind == "map" and kinds == {"map", "list"})
 
@@ -114,7 +116,7 @@ def _kind(one: Grown) -> ContainerKind | None:
     if called(one.foreign, _LISTS):
         return "list"
     if one.foreign and one.foreign[-1].startswith(_SYNC_MAP):
-        return "map"
+        return "sync.Map"
     if any(name.startswith(_MAP_GROWS) for name in one.inner):
         return "map"
     if any(name.startswith(_STRING_GROWS) for name in one.inner):
@@ -128,7 +130,7 @@ def _fills(kind: ContainerKind, count: float, size_bytes: float, entries: float)
     """Tell whether a container of `entries` entries grows like this."""
     if size_bytes < _FEWEST_BYTES * max(entries, 1):
         return False
-    return kind == "list" or count <= _FEW_OBJECTS * entries
+    return kind in _MAKE_ENTRIES or count <= _FEW_OBJECTS * entries
 
 
 def _steps_between(chains: Sequence[tuple[str, ...]], container: Container) -> int:

@@ -78,7 +78,7 @@ def _is_request_string(clues: Clues) -> bool:
 
 
 def _is_substring(clues: Clues) -> bool:
-    return _is_request_string(clues) or any(one.kept_type == "substring" for one in clues.holders)
+    return _is_request_string(clues) or any(one.keeps_part for one in clues.holders)
 
 
 def _has_root(root: str) -> Callable[[Clues], bool]:

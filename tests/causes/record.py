@@ -17,6 +17,7 @@ from unittest import mock
 from pytest_echoleak import EcholeakError, GoSource
 from pytest_echoleak import check as check_module
 from pytest_echoleak.causes.clues import Clues, Grown
+from pytest_echoleak.causes.explaining import explain
 from pytest_echoleak.check import check_service
 from pytest_echoleak.options import Options, resolve_options
 from pytest_echoleak.results import Finding, Location
@@ -40,7 +41,7 @@ _MOST_AROUND = 60
 def main() -> None:
     """Check each leak, keep its clues, and write them."""
     found = load_plain() if RECORDED.exists() else {}
-    with mock.patch.object(check_module, "explain", keeping := _Keeping(check_module.explain)):
+    with mock.patch.object(check_module, "explain", keeping := _Keeping(explain)):
         for name in _checked(sys.argv[1:], keeping):
             found[name] = [_plain(one) for one in keeping.clues]
             print(name, len(keeping.clues), flush=True)

@@ -85,6 +85,8 @@ def complaints(outcome: Outcome) -> list[str]:
     wrong = (
         [] if names_culprit(case, report) else [f"{case.function}: not among {described(report)}"]
     )
+    if not names_cause(case, report):
+        wrong.append(f"{case.cause}: not the cause among {described(report)}")
     off = count_error(case, report)
     if off is not None and off > _COUNT_SHARE:
         wrong.append(f"{case.objects} objects per request, and not {described(report)}")
@@ -97,6 +99,18 @@ def complaints(outcome: Outcome) -> list[str]:
 def names_culprit(case: Case, report: LeakReport) -> bool:
     """Tell whether a finding is where the label says, as precisely as a stack can tell."""
     return case.located == "holder" or any(_is_culprit(case, one) for one in report.findings)
+
+
+def names_cause(case: Case, report: LeakReport) -> bool:
+    """Tell whether the culprit's finding has the label's cause, as far as is known without holders.
+
+    Where only a holder tells, what is said without one must be no other cause.
+    """
+    right = {case.cause, *case.cause_accepted}
+    if case.cause_needs_holder and not any(one.held_by for one in report.findings):
+        right |= {"other", *case.cause_seen}
+    culprits = [one for one in report.findings if _is_culprit(case, one)]
+    return any(one.cause in right for one in culprits or report.findings)
 
 
 def count_error(case: Case, report: LeakReport) -> float | None:
@@ -117,7 +131,7 @@ def count_error(case: Case, report: LeakReport) -> float | None:
 def described(report: LeakReport) -> str:
     """Return the findings in one line."""
     return "; ".join(
-        f"{one.location.function} {one.location.file}:{one.location.line}"
+        f"{one.cause} {one.location.function} {one.location.file}:{one.location.line}"
         f" {one.objects_per_iteration:.3f} objects {one.bytes_per_iteration:.1f} B"
         f" {one.goroutines_per_iteration:.3f} goroutines"
         for one in report.findings

@@ -54,6 +54,9 @@ class Case:
     - `path`, `method`, `headers`, `expect`: the request; `{i}` is a number that never repeats.
     - `verdict`: what a check has to say; `accepted`: what the contract lets it say instead.
     - `cause`, `function`, `holder`: what a Go developer would name; "" for what does not leak.
+    - `cause_accepted`: causes that are as right, where that is a matter of view.
+    - `cause_needs_holder`: only what holds the objects tells the cause; `cause_seen`: what may be
+      said without it.
     - `other_functions`: what is as guilty, where a route leaks in several places.
     - `objects`, `bytes`, `goroutines`: what stays of each request; None where it is random or
       grows in steps. The steps in which a slice or a map grows come on top. Blocks that tiny
@@ -75,6 +78,9 @@ class Case:
     expect: int | None = None
     accepted: tuple[Verdict, ...] = ()
     cause: str = ""
+    cause_accepted: tuple[str, ...] = ()
+    cause_needs_holder: bool = False
+    cause_seen: tuple[str, ...] = ()
     function: str = ""
     other_functions: tuple[str, ...] = ()
     located: Located = "function"
@@ -150,11 +156,13 @@ def _case(service: str, values: dict[str, Any]) -> Case:
     unknown = values.keys() - {item.name for item in fields(Case)}
     if unknown:
         raise ValueError(f"{service}: unknown fields {sorted(unknown)}")
-    for name in ("accepted", "allow", "other_functions"):
+    for name in ("accepted", "allow", "other_functions", "cause_accepted", "cause_seen"):
         values[name] = tuple(values.get(name, ()))
     case = Case(service=service, **values)
     if not {case.verdict, *case.accepted} <= set(VERDICTS):
         raise ValueError(f"{case.name}: a verdict is one of {VERDICTS}")
+    if not {*case.cause_accepted, *case.cause_seen} <= set(CAUSES):
+        raise ValueError(f"{case.name}: a cause is one of the contract's list")
     if case.verdict != "clean" and not (case.function and case.cause in CAUSES):
         raise ValueError(f"{case.name}: a leak has a function, and a cause of the contract's list")
     return case

@@ -1,0 +1,225 @@
+"""Each cause is told by its own evidence, recorded from real leaks or made, and by no other's."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from pytest_echoleak.attribution import Trial
+from pytest_echoleak.causes.catalogue import CATALOGUE
+from pytest_echoleak.causes.clues import Clues, Holder
+from pytest_echoleak.causes.explaining import cause_of, explain
+from tests.causes import record
+from tests.causes.made import allocated, clues, container, waiting, waiting_in_own
+from tests.corpus import labels
+
+RECORDED = record.load()
+CASES = {case.name: case for case in labels.cases() if case.verdict != "clean"}
+EXAMPLE = {
+    "example/request": "context-retained",
+    "example/goroutine": "goroutine-blocked-channel",
+    "example/body": "unclosed-response-body",
+    "example/cache/{i}": "unbounded-map",  # a cache, once trials told that it is one per value
+    "example/listener": "listener-not-removed",
+    "example/ticker": "ticker-not-stopped",
+    "example/map": "unbounded-map",
+    "example/rows": "sql-rows-not-closed",
+}
+# What is more general than others, and may fit what something specific explains.
+GENERAL = {
+    "unbounded-map",
+    "unbounded-slice",
+    "goroutine-blocked-channel",
+    "goroutine-no-exit-loop",
+}
+MAP = container(inner="runtime.mapassign_faststr")
+SLICE = container(inner="runtime.growslice")
+SQL = "database/sql.(*DB)."
+PGX = "github.com/jackc/pgx/v5/pgxpool.(*Pool)."
+
+
+def test_every_leak_of_the_corpus_is_recorded() -> None:
+    assert RECORDED.keys() == CASES.keys() | EXAMPLE.keys()
+
+
+@pytest.mark.parametrize("name", sorted(RECORDED))
+def test_recorded_leaks_have_their_cause(name: str) -> None:
+    found = {one.cause for one in explain(RECORDED[name])}
+    if name in EXAMPLE:
+        assert found == {EXAMPLE[name]}
+        return
+    case = CASES[name]
+    right = {case.cause, *case.cause_accepted}
+    if case.cause_needs_holder:
+        right |= {"other", *case.cause_seen}
+    assert found & right
+
+
+@pytest.mark.parametrize("name", sorted(RECORDED))
+def test_no_specific_cause_fits_what_another_one_explains(name: str) -> None:
+    for one in RECORDED[name]:
+        first = cause_of(one)
+        fitting = {cause.name for cause in CATALOGUE if cause.fits(one)}
+        assert first is None or fitting - {first.name} <= GENERAL
+
+
+MADE: dict[str, tuple[str, Clues]] = {
+    "a body over HTTP/2": (
+        "unclosed-response-body",
+        clues(waiting("runtime.selectgo", "net/http.(*http2clientStream).doRequest")),
+    ),
+    "rows": ("sql-rows-not-closed", clues(allocated(SQL + "queryDC", SQL + "QueryContext"))),
+    "rows of pgx": ("sql-rows-not-closed", clues(allocated(PGX + "Query"))),
+    "rows of a transaction": (
+        "sql-rows-not-closed",
+        clues(waiting("runtime.selectgo", "database/sql.(*Rows).awaitDone")),
+    ),
+    "a connection": ("sql-conn-not-returned", clues(allocated(SQL + "conn", SQL + "Conn"))),
+    "a connection of pgx": ("sql-conn-not-returned", clues(allocated(PGX + "Acquire"))),
+    "a transaction": (
+        "sql-conn-not-returned",
+        clues(waiting("runtime.selectgo", "database/sql.(*Tx).awaitDone")),
+    ),
+    "a connection of redigo": (
+        "redis-conn-not-released",
+        clues(allocated("github.com/gomodule/redigo/redis.(*Pool).Get")),
+    ),
+    "a context with a deadline": (
+        "context-not-cancelled",
+        clues(allocated("context.WithDeadlineCause", "context.WithTimeout")),
+    ),
+    "a timer": ("timer-not-stopped", clues(allocated("time.newTimer", "time.NewTimer"))),
+    "a ticker alone": ("ticker-not-stopped", clues(allocated("time.NewTicker"))),
+    "a gauge": (
+        "metrics-cardinality",
+        clues(
+            allocated("github.com/prometheus/client_golang/prometheus.(*GaugeVec).WithLabelValues")
+        ),
+    ),
+    "a read lock": (
+        "mutex-never-unlocked",
+        clues(waiting_in_own("runtime.semacquire1", below=("sync.(*RWMutex).RLock",))),
+    ),
+    "an empty select": ("goroutine-blocked-channel", clues(waiting_in_own("runtime.block"))),
+    "a loop beside a timer": (
+        "goroutine-no-exit-loop",
+        clues(
+            waiting_in_own("runtime.selectgo"),
+            allocated(inner="runtime.blockTimerChan", count=2),
+        ),
+    ),
+    "a sync.Map": (
+        "unbounded-map",
+        clues(allocated(), allocated("internal/sync.newEntryNode", "sync.(*Map).Store")),
+    ),
+    "a list": (
+        "unbounded-slice",
+        clues(
+            allocated(
+                "container/list.(*List).insertValue",
+                "container/list.(*List).PushBack",
+                inner="runtime.newobject",
+            )
+        ),
+    ),
+    "a buffer": (
+        "unbounded-slice",
+        clues(container("bytes.growSlice", "bytes.(*Buffer).grow", inner="runtime.growslice")),
+    ),
+    "a string": ("unbounded-slice", clues(container(inner="runtime.concatstring2"))),
+    "once per value": (
+        "cache-no-bound",
+        clues(allocated(), trials=(Trial("GET /{i}", 100, 0, same_value=True),)),
+    ),
+    "a finalizer": (
+        "finalizer-cycle",
+        clues(allocated(), holders=(Holder("finalizer"),)),
+    ),
+    "locks by key": (
+        "lock-map",
+        clues(
+            allocated(),
+            holders=(Holder("package variable", "map", "map[string]*sync.Mutex"),),
+        ),
+    ),
+    "a part of a string": (
+        "substring-pin",
+        clues(
+            allocated(),
+            holders=(Holder("package variable", "slice", "[]string", keeps_part=True),),
+        ),
+    ),
+    "a closure": (
+        "closure-capture",
+        clues(
+            allocated(),
+            holders=(Holder("package variable", "map", "map[int]func()", kept_type="func()"),),
+        ),
+    ),
+    "a map, by its holder": (
+        "unbounded-map",
+        clues(allocated(), holders=(Holder("package variable", "sync.Map"),)),
+    ),
+    "a slice, by its holder": (
+        "unbounded-slice",
+        clues(allocated(), around=(MAP,), holders=(Holder("package variable", "slice"),)),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_made_evidence_has_its_cause_and_no_other_specific_one(name: str) -> None:
+    cause, one = MADE[name]
+    fitting = [entry.name for entry in CATALOGUE if entry.fits(one)]
+    assert fitting[0] == cause
+    assert set(fitting) - {cause} <= GENERAL
+
+
+@pytest.mark.parametrize(
+    "unknown",
+    [
+        clues(allocated()),
+        clues(allocated(), around=(MAP, SLICE)),  # either may keep it
+        clues(allocated(inner="runtime.makechan")),  # nobody is seen to keep the channel
+        clues(allocated("context.WithCancel", "net/http.(*Transport).roundTrip")),
+        clues(allocated("time.newTimer", "time.AfterFunc", "example.org/lib.(*Pool).Get")),
+        clues(waiting("runtime.netpollblock", "internal/poll.runtime_pollWait", "net.Read")),
+        clues(waiting("", "main.spin")),
+        clues(allocated(), trials=(Trial("GET /{i}", 100, 60, same_value=True),)),
+    ],
+)
+def test_what_no_entry_is_sure_of_stays_unknown(unknown: Clues) -> None:
+    assert cause_of(unknown) is None
+
+
+def test_every_entry_is_told_by_some_evidence() -> None:
+    known = [one for several in RECORDED.values() for one in several]
+    known += [one for _, one in MADE.values()]
+    told = {id(cause_of(one)) for one in known}
+    assert [cause.text for cause in CATALOGUE if id(cause) not in told] == []
+
+
+def test_entries_are_told_in_sentences_and_by_the_contracts_identifiers() -> None:
+    for cause in CATALOGUE:
+        assert cause.name in labels.CAUSES
+        assert cause.text
+        assert cause.fix
+        assert not cause.text.endswith(".")
+        assert cause.see.startswith("go doc ")
+        assert "http://" not in cause.see + cause.fix + cause.text
+    assert {cause.name for cause in CATALOGUE} == set(labels.CAUSES)
+
+
+@pytest.mark.parametrize(
+    ("name", "holder"),
+    [
+        ("handles/leak", Holder("finalizer")),
+        ("hooks/leak", Holder("main.main", "map", "map[int64]func()", kept_type="func()")),
+        ("keylock/leak", Holder("main.main", "map", "map[int64]*sync.Mutex")),
+        ("tokens/leak", Holder("main.main", "slice", "[]string", keeps_part=True)),
+    ],
+)
+def test_holders_tell_what_stacks_cannot(name: str, holder: Holder) -> None:
+    held = [replace(one, holders=(holder,)) for one in RECORDED[name]]
+    assert {one.cause for one in explain(held)} == {CASES[name].cause}
