@@ -68,17 +68,20 @@ if [ -z "$overlay" ]; then
 	exec "$real" "$@"
 fi
 
-# kept prints the linker's flags $1 without -s and -w.
+# kept prints the flags $1 without the linker's -s and -w.
 kept() {
 	text="$1 "
 	for flag in -s -w; do
+		text=${text#"$flag "}
 		for before in " " "="; do
-			while :; do
-				case $text in
-				"$flag "*) text=${text#"$flag "} ;;
-				*"$before$flag "*) text="${text%%"$before$flag "*}${before% } ${text#*"$before$flag "}" ;;
-				*) break ;;
-				esac
+			for after in " " "'" '"'; do
+				while :; do
+					case $text in
+					*"$before$flag$after"*) ;;
+					*) break ;;
+					esac
+					text="${text%%"$before$flag$after"*}${before% } ${after% }${text#*"$before$flag$after"}"
+				done
 			done
 		done
 	done

@@ -14,6 +14,8 @@ from pytest_echoleak.services.specs import GoSource
 # 1.26 alone has the profile as an experiment: later it is part of Go, which refuses the name.
 _LEAK_PROFILE_EXPERIMENT = "goroutineleakprofile"
 _OVERLAY_FLAG = re.compile(r"(?:^|[\s'\"])--?overlay(?:=|\s|$)")
+# Among GOFLAGS only the linker has them. They cost names and types, and change no code.
+_STRIPS = re.compile(r"(?<=[\s='\"])-[sw](?=[\s'\"]|$)")
 _LEAK_PROFILE_VERSION = re.compile(r"go1\.26(\D|$)")
 
 
@@ -31,10 +33,17 @@ def agent_build(
         raise BuildError("GOFLAGS has an -overlay of its own")
     overlay = write_overlay(_package_folder(spec, go, folder, environment), build_folder)
     variables = {}
+    if _STRIPS.search(flags):
+        variables["GOFLAGS"] = without_stripping(flags)
     if _LEAK_PROFILE_VERSION.match(version) and _LEAK_PROFILE_EXPERIMENT not in experiments:
         chosen = [experiments] if experiments else []
         variables["GOEXPERIMENT"] = ",".join([*chosen, _LEAK_PROFILE_EXPERIMENT])
     return [f"-overlay={overlay}"], variables
+
+
+def without_stripping(flags: str) -> str:
+    """Return GOFLAGS without the linker's -s and -w, which leave out symbols and types."""
+    return _STRIPS.sub("", flags)
 
 
 def _package_folder(spec: GoSource, go: str, folder: Path, environment: Mapping[str, str]) -> Path:

@@ -178,7 +178,7 @@ def _elf(image: mmap.mmap | bytes) -> tuple[str | None, bool]:
             struct.unpack_from(order + "I", image, table + index * entry_bytes)[0]
             for index in range(count)
         ]
-    except (struct.error, IndexError):
+    except (struct.error, IndexError, OverflowError):
         return None, False
     return _GOARCH_OF_ELF_MACHINE.get(machine), _PT_INTERP in types
 
@@ -198,7 +198,7 @@ def _elf_sections(image: mmap.mmap | bytes) -> frozenset[str]:
             struct.unpack_from(order + "I", image, table + index * entry_bytes)[0]
             for index in range(count)
         ]
-    except struct.error:
+    except (struct.error, OverflowError):
         return frozenset()
     found = (image[start + place : start + place + _SECTION_NAME_BYTES] for place in places)
     return frozenset(_text(name.partition(b"\0")[0]) for name in found)

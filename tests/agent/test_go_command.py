@@ -123,8 +123,17 @@ def test_symbols_and_types_are_kept(go: Run, given: list[str], expected: list[st
     assert words_of(go("build", *given))[1:] == expected
 
 
-def test_flags_in_the_environment_keep_them_too(go: Run) -> None:
-    assert go("build", GOFLAGS="-ldflags=-w -trimpath")[0].startswith("flags=-ldflags= -trimpath -")
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("-ldflags=-w -trimpath", "-ldflags= -trimpath"),
+        ("'-ldflags=-s -w' -mod=vendor", "'-ldflags= ' -mod=vendor"),
+        ('"-ldflags=-X main.v=1 -s"', '"-ldflags=-X main.v=1 "'),
+    ],
+)
+def test_flags_in_the_environment_keep_them_too(go: Run, given: str, expected: str) -> None:
+    flags = go("build", GOFLAGS=given)[0].removeprefix("flags=").partition(" -overlay")[0]
+    assert " ".join(flags.split()) == " ".join(expected.split())
 
 
 def test_a_folder_is_asked_for_its_settings(go: Run, tmp_path: Path) -> None:

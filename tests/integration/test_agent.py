@@ -23,6 +23,7 @@ from pytest_echoleak.agent.client import AgentClient, AgentError
 from pytest_echoleak.agent.endpoint import AgentEndpoint, new_token
 from pytest_echoleak.errors import BuildError
 from pytest_echoleak.services import gobuild
+from pytest_echoleak.services.binaryinfo import read_binary
 from tests.goapps import write_module
 from tests.integration.apps import QUICK, caught, faulty, leaks
 
@@ -258,6 +259,17 @@ def test_a_main_package_behind_a_link(tmp_path: Path) -> None:
     bare(tmp_path, {"real/api/main.go": BARE})
     (tmp_path / "cmd").symlink_to(tmp_path / "real")
     assert gobuild.build(GoSource(tmp_path, package="./cmd/api")).agent
+
+
+@pytest.mark.parametrize("flags", ["-ldflags=-s", "'-ldflags=-s -w' -trimpath", "-ldflags=-w"])
+def test_symbols_and_types_are_kept_whatever_the_users_flags(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flags: str
+) -> None:
+    monkeypatch.setenv("GOFLAGS", flags)
+    kept = read_binary(gobuild.build(GoSource(bare(tmp_path))).path)
+    assert (kept.has_symbols, kept.has_types) == (True, True)
+    stripped = read_binary(gobuild.build(GoSource(tmp_path, agent=False)).path)
+    assert not stripped.has_types
 
 
 def test_a_file_in_place_of_a_package_is_built_without_it(tmp_path: Path) -> None:

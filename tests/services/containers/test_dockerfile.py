@@ -51,7 +51,8 @@ def test_a_multi_stage_dockerfile_is_built_and_run(
     docker_engine: Engine, golang_image: str, tmp_path: Path
 ) -> None:
     assert golang_image in MULTI_STAGE
-    built = gobuild.build(GoSource(app("plain")), goos="linux", goarch=docker_engine.goarch)
+    spec = GoSource(app("plain"), agent=False)
+    built = gobuild.build(spec, goos="linux", goarch=docker_engine.goarch)
     shutil.copy(built.path, tmp_path / "service")
     (tmp_path / "go.mod").write_text(GO_MOD)
     (tmp_path / "motto").write_text("always")
