@@ -106,12 +106,14 @@ def _held_by(holder: Holder, objects: int) -> HeldBy:
         root_kind=holder.root_kind,
         path=tuple(holder.text.split(" -> ")),
         container="" if container is None else container.kind,
+        container_name="" if container is None else container.name,
         container_type="" if container is None else container.type,
         container_number=0 if container is None else container.number,
         goroutine="" if holder.goroutine is None else holder.goroutine.function,
         goroutines=0 if holder.goroutine is None else holder.goroutine.count,
         objects=holder.objects,
         share=holder.objects / max(objects, 1),
+        alone=holder.held_by_nothing_else,
         retained_bytes=holder.retained_bytes,
     )
 
@@ -124,6 +126,7 @@ def _sum(first: HeldBy, other: HeldBy, objects: int) -> HeldBy:
         larger,
         objects=count,
         share=count / max(objects, 1),
+        alone=first.alone + other.alone,
         goroutines=max(first.goroutines, other.goroutines),
         retained_bytes=max(first.retained_bytes, other.retained_bytes),
     )

@@ -31,21 +31,25 @@ class HeldBy:
       "finalizer", "runtime" or "nothing" (garbage that no collection took).
     - `path`: from that root to the objects: names, then types and fields.
     - `container`: what all of them hang from ("map", "slice", "list", "channel", ...), "" for none;
-      `container_type` is its Go type, and `container_number` the same for the same one.
+      `container_name` is where it is ("main.sessions", "cache.items"), `container_type` its Go
+      type, and `container_number` the same for the same one.
     - `goroutine`: the entry function of the `goroutines` that hold them, "" for other roots.
-    - `objects`: how many it holds, `share` the part of the site's objects that are, 0 to 1.
+    - `objects`: how many it holds, `share` the part of the site's objects that are, 0 to 1;
+      `alone`: how many of them nothing else holds.
     - `retained_bytes`: what would be freed with them.
     """
 
     root_kind: str
     path: tuple[str, ...]
     container: str = ""
+    container_name: str = ""
     container_type: str = ""
     container_number: int = 0
     goroutine: str = ""
     goroutines: int = 0
     objects: int = 0
     share: float = 1.0
+    alone: int = 0
     retained_bytes: int = 0
 
 

@@ -72,7 +72,9 @@ def _as_one(group: Sequence[Clues], cause: Cause | None) -> Finding:
             whole = with_counts_of(whole, other.finding)
             whole = replace(whole, stacks=whole.stacks + other.finding.stacks)
     if len(group) > 1:
-        evidence = min((one.finding.evidence for one in group), key=_WORST.index)
+        # What a goroutine holds is as dead as the goroutine.
+        waiting = [one for one in group if one.finding.kind == "goroutine"]
+        evidence = min((one.finding.evidence for one in waiting or group), key=_WORST.index)
         note = _also_at(group, face) or whole.note
         whole = replace(whole, evidence=evidence, note=note)
     counted = [one for one in group if one.finding.goroutines] or list(group)

@@ -10,6 +10,7 @@ from pytest_echoleak.causes.evidence import is_own
 from pytest_echoleak.results import Finding, HeldBy, with_counts_of
 
 _MOSTLY = 0.9
+_WRAPPER = ".gowrap"
 
 
 def with_holders(clues: Clues, holders: Sequence[HeldBy]) -> Clues:
@@ -70,20 +71,33 @@ def _key(clues: Clues, heads: Sequence[Clues]) -> object:
     largest = clues.finding.holders[0]
     if largest.share < _MOSTLY:
         return None
-    if largest.goroutine:
-        leaked = {head.finding.stack[-1].function for head in heads if _is_goroutine(head.finding)}
-        return ("goroutine", largest.goroutine) if largest.goroutine in leaked else None
+    if largest.goroutine and not largest.container:
+        if largest.alone < _MOSTLY * largest.objects:
+            return None
+        entries = [
+            head.finding.stack[-1].function for head in heads if _waits(head.finding, largest)
+        ]
+        return ("goroutine", entries[0]) if entries else None
     return ("container", largest.container_number) if largest.container_number else None
 
 
-def _is_goroutine(finding: Finding) -> bool:
-    return finding.kind == "goroutine" and bool(finding.stack)
+def _waits(finding: Finding, held: HeldBy) -> bool:
+    """Tell whether a finding's goroutines are those that hold something.
+
+    Dumps shorten packages to their last part. A function that is inlined into the wrapper of its
+    `go` statement has no name there: such are told by their number.
+    """
+    if finding.kind != "goroutine" or not finding.stack:
+        return False
+    if _WRAPPER in held.goroutine:
+        return held.goroutines >= finding.goroutines
+    return finding.stack[-1].function.rpartition("/")[2] == held.goroutine
 
 
 def _merged(head: Clues, other: Clues) -> Clues:
     finding = with_counts_of(head.finding, other.finding)
     finding = replace(finding, stacks=head.finding.stacks + other.finding.stacks)
     retained = (head.finding.retained_bytes, other.finding.retained_bytes)
-    if not _is_goroutine(finding):
+    if finding.kind != "goroutine":
         finding = replace(finding, retained_bytes=max(one or 0 for one in retained))
     return replace(head, finding=finding, grown=(*head.grown, *other.grown))

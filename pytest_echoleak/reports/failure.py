@@ -8,12 +8,13 @@ from collections.abc import Iterator, Sequence
 
 from pytest_echoleak.reports import units
 from pytest_echoleak.reports.sentences import because, growing, noun, sentence
-from pytest_echoleak.results import Finding, LeakReport, Location
+from pytest_echoleak.results import Finding, HeldBy, LeakReport, Location
 from pytest_echoleak.text import printable_line
 
 SHOWN_FINDINGS = 5
 _SHOWN_FRAMES = 4
 _LABEL_WIDTH = 10
+_SHOWN_HOPS = 6
 _BEFORE, _AFTER = "before.heap.pb.gz", "after.heap.pb.gz"
 
 # The place that answers for what net/http allocated while it read a request (folding.py).
@@ -63,6 +64,10 @@ def _evidence_lines(finding: Finding, one: str) -> Iterator[str]:
         yield from _labelled("note", [printable_line(finding.note)] if finding.note else [])
     if finding.stacks > 1:
         yield from _labelled("with", [f"{units.whole(finding.stacks - 1, 'more stack')} there"])
+    if finding.holders and finding.holders[0].container_name:
+        largest = finding.holders[0]
+        name = f"{largest.container_name}, {largest.container_type}"
+        yield from _labelled("grows", [printable_line(name, 300)])
     yield from _labelled("held by", list(_holder_lines(finding)))
     if finding.retained_bytes is not None:
         yield from _labelled("retains", [_retained(finding)])
@@ -82,11 +87,24 @@ def _holder_lines(finding: Finding) -> Iterator[str]:
             yield printable_line(" -> ".join(finding.held_by), 1000)
         return
     for holder in finding.holders:
-        several = (
-            f"{units.whole(holder.goroutines, 'goroutine')}: " if holder.goroutines > 1 else ""
-        )
+        count = units.whole(holder.goroutines, "goroutine")
+        several = f"{count}: " if holder.goroutines > 1 else ""
         part = f"  ({holder.share:.0%})" if len(finding.holders) > 1 else ""
-        yield printable_line(several + " -> ".join(holder.path), 1000) + part
+        yield printable_line(several + " -> ".join(_short_path(holder)), 1000) + part
+
+
+def _short_path(holder: HeldBy) -> Iterator[str]:
+    """Yield a path to what is held, of a long one its ends: the root, the container, the objects.
+
+    A service's router, and all that its server has, lies between main and any handler's data.
+    """
+    path = holder.path
+    if len(path) <= _SHOWN_HOPS:
+        yield from path
+        return
+    yield path[0]
+    yield f"({len(path) - _SHOWN_HOPS + 1} more)"
+    yield from path[2 - _SHOWN_HOPS :]
 
 
 def _retained(finding: Finding) -> str:

@@ -37,7 +37,7 @@ A finding, one leak each, the largest first:
   would be freed with what that holds, null where no heap was dumped.
 - `holders`: all of them, the largest first, each with its `root_kind` ("package variable",
   "goroutine", "timer", "finalizer", "runtime" or "nothing"), its `path`, the `container` that all
-  hang from with its `container_type` (and `container_number`: the same for the same container in
+  hang from with its `container_name` and `container_type` (and `container_number`: the same for the same container in
   one check), the `goroutine` (entry function) and how many `goroutines`, how many `objects` of the
   dump it holds, the `share` of the finding's that is, and `retained_bytes`.
 """

@@ -230,15 +230,23 @@ func (s *rootSet) goroutine(i int) {
 	s.add(one, edges...)
 }
 
-// entryFunction is the outermost function of a goroutine, the one that its `go` statement names.
+// entryFunction is the outermost function of a goroutine, the one that its `go` statement names:
+// profiles, too, leave out the wrapper that brings a call's arguments.
 func entryFunction(g *goroutine) string {
+	wrapper := "a goroutine"
 	for i := len(g.frames) - 1; i >= 0; i-- {
 		name := g.frames[i].name
-		if name != "runtime.goexit" && name != "runtime.main" && name != "runtime.mstart" {
+		switch {
+		case name == "runtime.goexit" || name == "runtime.main" || name == "runtime.mstart":
+		case strings.Contains(name, ".gowrap") && i > 0:
+			wrapper = name
+		case isRuntime(name):
+			return wrapper
+		default:
 			return name
 		}
 	}
-	return "a goroutine"
+	return wrapper
 }
 
 // finalizers keep what their object points to, not the object itself, and their function.
