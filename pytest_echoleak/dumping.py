@@ -25,6 +25,12 @@ class Dumping:
         self._service = service
         self._measurement = measurement
         self._dump: HeapDump | None = None
+        self._share = 1.0
+
+    @property
+    def share(self) -> float:
+        """How much of what leaked is in the dump: all, or what a replay left."""
+        return self._share
 
     def before_proof(self) -> None:
         """Take a dump, where goroutines came that may be proved unreachable now."""
@@ -52,6 +58,8 @@ class Dumping:
             if self._service.proved and self.possible:
                 self._service.restart()
                 self._measurement.replay(_REPLAYED)
+                done = sum(item.iterations for item in self._measurement.rounds)
+                self._share = min(_REPLAYED / max(done, 1), 1.0)
             self._dump = self._service.heap_dump()
         return self._dump
 

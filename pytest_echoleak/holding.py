@@ -24,6 +24,7 @@ from pytest_echoleak.verdict import Judgement
 # Of one leak through a library some hundred stacks may grow; the largest tell who holds them.
 _MOST_STACKS = 40
 _LEAST_SHARE = 0.02
+_LEAST_FOUND = 0.3
 _MOST_HOLDERS = 5
 
 
@@ -39,17 +40,24 @@ def holders_of(
     if not dumping.possible or not any(fold.kind == "heap" for folds in made_of for fold in folds):
         return nobody, ""
     try:
-        return find_holders(dumping.of_leak(), made_of), ""
+        dump = dumping.of_leak()
+        expected = [
+            0.0 if finding.evidence == "sampled" else finding.objects * dumping.share
+            for finding in findings
+        ]
+        return find_holders(dump, made_of, expected), ""
     except (BuildError, HeapDumpError, ServiceError, SnapshotError, WorkloadError) as error:
         return nobody, printable_line(str(error).partition("\n")[0], 300)
 
 
 def find_holders(
-    dump: HeapDump, findings: Sequence[Sequence[Fold]]
+    dump: HeapDump, findings: Sequence[Sequence[Fold]], expected: Sequence[float]
 ) -> tuple[tuple[HeldBy, ...], ...]:
     """Return who holds what each finding counts, the largest holder first.
 
-    `findings` are given by the folds that they are made of. Raises HeapDumpError and BuildError.
+    `findings` are given by the folds that they are made of, and `expected` is how many objects each
+    must have in the dump: where few of them are found, their holders are not known. Raises
+    HeapDumpError and BuildError.
     """
     if dump.binary is None:
         raise HeapDumpError("the program that was dumped is on no disk that can be read")
@@ -61,7 +69,7 @@ def find_holders(
     answers: defaultdict[int, list[Answer]] = defaultdict(list)
     for answer in analyse(dump.path, dump.binary, questions=questions).answers:
         answers[int(answer.id.partition(" ")[0])].append(answer)
-    return tuple(_together(answers[number]) for number in range(len(findings)))
+    return tuple(_together(answers[number], objects) for number, objects in enumerate(expected))
 
 
 def _questions(number: int, folds: Sequence[Fold]) -> list[Question]:
@@ -78,9 +86,11 @@ def _questions(number: int, folds: Sequence[Fold]) -> list[Question]:
     ]
 
 
-def _together(answers: Sequence[Answer]) -> tuple[HeldBy, ...]:
+def _together(answers: Sequence[Answer], expected: float) -> tuple[HeldBy, ...]:
     """Return the holders of several stacks' objects: what is the same for several is one."""
     objects = sum(answer.objects for answer in answers)
+    if objects < _LEAST_FOUND * expected:
+        return ()
     found: dict[tuple[object, ...], HeldBy] = {}
     for holder in (one for answer in answers for one in answer.holders):
         key = _identity(holder)

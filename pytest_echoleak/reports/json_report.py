@@ -36,10 +36,11 @@ A finding, one leak each, the largest first:
 - `held_by`: the path from a root to the object, of the largest holder; `retained_bytes`: what
   would be freed with what that holds, null where no heap was dumped.
 - `holders`: all of them, the largest first, each with its `root_kind` ("package variable",
-  "goroutine", "timer", "finalizer", "runtime" or "nothing"), its `path`, the `container` that all
-  hang from with its `container_name` and `container_type` (and `container_number`: the same for the same container in
-  one check), the `goroutine` (entry function) and how many `goroutines`, how many `objects` of the
-  dump it holds, the `share` of the finding's that is, and `retained_bytes`.
+  "goroutine", "timer", "finalizer", "runtime" or "nothing") and its `path`; the `container` that
+  all hang from ("map", ...), with its `container_name`, `container_type`, and `container_number`
+  (the same for the same container in one check); the `goroutine` (entry function) and how many
+  `goroutines`; how many `objects` of the dump it holds, `alone` those that nothing else holds,
+  `share` the part of the finding's; and `retained_bytes`.
 """
 
 from __future__ import annotations
