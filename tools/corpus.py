@@ -24,6 +24,7 @@ from tests.corpus.checking import (
     described,
     names_cause,
     names_culprit,
+    names_holder,
 )
 
 LABELS = ("leak", "clean", "inconclusive")
@@ -85,12 +86,12 @@ def _print_outcome(outcome: Outcome, seconds: float) -> None:
         print(f"      WRONG  {complaint}", flush=True)
 
 
-def _hits(outcome: Outcome) -> tuple[bool | None, bool | None]:
-    """Return whether function and cause are the label's; None where no leak was to be named."""
+def _hits(outcome: Outcome) -> tuple[bool | None, ...]:
+    """Return whether function, cause and holder are the label's; None where none is known."""
     case, report = outcome.case, outcome.report
     if case.verdict == "clean" or report is None or not report.findings:
-        return None, None
-    return names_culprit(case, report), names_cause(case, report)
+        return None, None, None
+    return names_culprit(case, report), names_cause(case, report), names_holder(case, report)
 
 
 def _hit_text(hit: bool | None) -> str:
@@ -98,7 +99,7 @@ def _hit_text(hit: bool | None) -> str:
 
 
 def _print_hits(outcomes: Sequence[Outcome]) -> None:
-    for what, column in (("function", 0), ("cause", 1)):
+    for what, column in (("function", 0), ("cause", 1), ("holder", 2)):
         hits = [hit for one in outcomes if (hit := _hits(one)[column]) is not None]
         if hits:
             print(f"right {what}: {sum(hits)} of {len(hits)} ({sum(hits) / len(hits):.1%})")

@@ -82,7 +82,7 @@ def events(clues: Clues) -> float:
     if clues.finding.shares_blocks:
         return clues.finding.objects
     counts = _by_line(clues.goroutines) or _by_line(clues.heap)
-    if not counts:
+    if max(counts, default=0) <= 0:
         return 0.0
     notable = [count for count in counts if count >= _NOTABLE * max(counts)]
     return statistics.median_high(notable)

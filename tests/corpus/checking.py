@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -87,6 +88,8 @@ def complaints(outcome: Outcome) -> list[str]:
     )
     if not names_cause(case, report):
         wrong.append(f"{case.cause}: not the cause among {described(report)}")
+    if names_holder(case, report) is False:
+        wrong.append(f"{case.holder}: not the holder among {held(report)}")
     off = count_error(case, report)
     if off is not None and off > _COUNT_SHARE:
         wrong.append(f"{case.objects} objects per request, and not {described(report)}")
@@ -113,6 +116,36 @@ def names_cause(case: Case, report: LeakReport) -> bool:
     return any(one.cause in right for one in culprits or report.findings)
 
 
+def names_holder(case: Case, report: LeakReport) -> bool | None:
+    """Tell whether a finding's holders are the label's; None where nobody was asked or is named.
+
+    Of a path the names are compared that a developer would look for: a goroutine's function, a
+    package variable, a type and its field.
+    """
+    if not case.holder or report.no_holders:
+        return None
+    return any(_has_holder(case.holder, one) for one in report.findings)
+
+
+def _has_holder(wanted: str, finding: Finding) -> bool:
+    kinds = {one.root_kind for one in finding.holders}
+    containers = {one.container for one in finding.holders}
+    if wanted.startswith("goroutine "):
+        name = wanted.removeprefix("goroutine ").partition(" -> ")[0]
+        entries = [finding.stack[-1].function] if finding.goroutines and finding.stack else []
+        held_by = [one.goroutine for one in finding.holders]
+        return any(one.rpartition("/")[2] == name for one in (*entries, *held_by))
+    if wanted == "the timers of the runtime":
+        return "timer" in kinds or "timer heap" in containers
+    if wanted.startswith("a finalizer"):
+        return "finalizer" in kinds
+    text = " ".join(" ".join((one.container_name, *one.path)) for one in finding.holders)
+    words = set(re.findall(r"\w+", text))
+    parts = [part.partition(" (")[0] for part in wanted.split(" -> ")]
+    sought = [part for part in parts if part not in ("main.main", "main.main.func1")]
+    return all(set(re.findall(r"\w+", part)) <= words for part in sought)
+
+
 def count_error(case: Case, report: LeakReport) -> float | None:
     """Return how far off the objects per request are, relatively; None where nothing is exact.
 
@@ -126,6 +159,15 @@ def count_error(case: Case, report: LeakReport) -> float | None:
     off = abs(sum(one.objects_per_iteration for one in heap) - case.objects)
     # A round may begin or end between two events.
     return max(0.0, off - 2 / report.iterations) / case.objects
+
+
+def held(report: LeakReport) -> str:
+    """Return the holders of all findings in one line."""
+    return "; ".join(
+        f"{one.container_name}: {' -> '.join(one.path)}"
+        for finding in report.findings
+        for one in finding.holders
+    )
 
 
 def described(report: LeakReport) -> str:
