@@ -24,6 +24,7 @@ from pytest_echoleak.workload.workload import Call, Requests, Workload
 _SECONDS = 10.0
 _KINDS: tuple[Kind, ...] = ("heap", "goroutine")
 _SHARE_OF_REST = 0.5
+_FEWEST_SECONDS = 0.5
 _EVENTS = 30
 _FEWEST, _MOST = 60, 1_500
 
@@ -43,9 +44,10 @@ def attributed(
     """
     rates = [one.finding.rate for one in clues]
     measurable = [rate for rate in rates if rate > 0]
-    if not measurable or not _has_parts(workload):
+    seconds = min(_SECONDS, seconds_left * _SHARE_OF_REST)
+    if not measurable or not _has_parts(workload) or seconds < _FEWEST_SECONDS:
         return tuple(clues)
-    clock = Clock(time.monotonic(), min(_SECONDS, seconds_left * _SHARE_OF_REST))
+    clock = Clock(time.monotonic(), seconds)
     trials = _Trials(service, clues, options.concurrency, clock, progress)
     sent = max(_FEWEST, min(math.ceil(_EVENTS / min(measurable)), _MOST))
     try:

@@ -273,3 +273,33 @@ def test_artifacts_of_every_check_have_a_folder_of_their_own(pytester: pytest.Py
     assert all(len(folder.name) < 140 for folder in folders)
     assert folders[-2].name.endswith(".test_plain")
     assert folders[-1].name.endswith(".test_plain-2")
+
+
+def test_causes_of_the_hook_reach_the_check(project: pytest.Pytester) -> None:
+    hook = """
+from pytest_echoleak import Cause
+
+def pytest_echoleak_causes(config):
+    return [Cause("{name}", "text", "fix", "see", lambda clues: True)]
+"""
+    project.makeconftest(FAKE_CONFTEST + hook.format(name="tenant"))
+    folder = project.mkpydir("deeper")
+    (folder / "conftest.py").write_text(hook.format(name="lease"))
+    test = "def test_it(assert_no_leak): assert_no_leak('GET /leak')"
+    (folder / "test_deeper.py").write_text(test)
+    project.makepyfile(test_above=test)
+
+    result = project.runpytest("--echoleak-report", "report")
+
+    result.assert_outcomes(failed=2)
+    checks = json.loads((project.path / "report" / "echoleak.json").read_text())["checks"]
+    causes = {one["nodeid"].split("::")[0]: one["findings"][0]["cause"] for one in checks}
+    assert causes == {"deeper/test_deeper.py": "lease,tenant", "test_above.py": "tenant"}
+
+
+def test_what_the_hook_returns_must_be_causes(project: pytest.Pytester) -> None:
+    project.makeconftest(FAKE_CONFTEST + "\ndef pytest_echoleak_causes(config): return ['x']\n")
+    project.makepyfile("def test_it(assert_no_leak): assert_no_leak('GET /leak')")
+    result = project.runpytest()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines("*pytest_echoleak_causes must return a list of Cause, not 'x'*")

@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 
 import pytest_echoleak
+from pytest_echoleak.causes.catalogue import CATALOGUE
+from pytest_echoleak.causes.explaining import explain
 from pytest_echoleak.options import (
     NO_EVENT_FACTOR,
     SEVERAL_LOOKS_FACTOR,
@@ -23,6 +25,9 @@ from pytest_echoleak.reports import units
 from pytest_echoleak.reports.json_report import SCHEMA, check_as_json, check_from_json
 from pytest_echoleak.services.specs import ServiceSettings
 from pytest_echoleak.settings import ALL_SETTINGS, MARKER_KEYWORDS, Setting
+from tests.causes.made import allocated, clues
+
+TENANTS = "example.com/tenants"
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -42,6 +47,8 @@ def blocks(language: str) -> list[str]:
 TESTS = [code for code in blocks("python") if "def test_" in code]
 SCRIPTS = [code for code in blocks("python") if "with start(" in code]
 CONFTESTS = [code for code in blocks("python") if code.startswith("# conftest.py")]
+SPECS = [code for code in CONFTESTS if "def echo_service_spec(" in code]
+CAUSES = [code for code in CONFTESTS if "def pytest_echoleak_causes(" in code]
 
 
 def test_every_python_block_is_of_a_kind_that_is_tested() -> None:
@@ -60,7 +67,32 @@ def test_examples_of_tests_are_collected_and_use_what_there_is(
     exec(compile(code, "README.md", "exec"), {"__name__": "readme"})
 
 
-@pytest.mark.parametrize("code", CONFTESTS)
+def test_every_conftest_is_of_a_kind_that_is_tested() -> None:
+    assert len(SPECS) + len(CAUSES) == len(CONFTESTS)
+
+
+def test_example_of_causes_fits_a_leak_of_that_library(pytester: pytest.Pytester) -> None:
+    (code,) = CAUSES
+    pytester.makeconftest(code)
+    pytester.makepyfile("def test_it(): pass")
+    config = pytester.parseconfigure()
+    ((cause,),) = config.hook.pytest_echoleak_causes(config=config)
+    acquired = clues(allocated("example.com/tenants.newTenant", f"{TENANTS}.(*Pool).Acquire"))
+
+    (found,) = explain([acquired], [cause])
+    (other,) = explain([clues(allocated("time.NewTicker"))], [cause])
+
+    assert (found.cause, found.see) == ("tenant-not-released", f"go doc {TENANTS}.Pool")
+    assert other.cause == "ticker-not-stopped"
+
+
+def test_table_of_causes_is_complete() -> None:
+    section = README.partition("\n## What it says of the cause")[2].partition("\n## ")[0]
+    named = {name for row in table_rows(section)[1:] for name in re.findall(r"`([\w-]+)`", row[0])}
+    assert named == {cause.name for cause in CATALOGUE}
+
+
+@pytest.mark.parametrize("code", SPECS)
 def test_example_of_a_conftest_says_what_to_start(pytester: pytest.Pytester, code: str) -> None:
     pytester.makeconftest(code)
     pytester.makepyfile(

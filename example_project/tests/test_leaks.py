@@ -22,16 +22,17 @@ class Leak(NamedTuple):
     path: str
     objects_at_line: float | None  # None: the line allocates nothing itself
     goroutines: int
+    cause: str
 
 
 LEAKS = [
-    Leak("goroutine", "goroutine", None, 1),
-    Leak("body", "body", None, 2),
-    Leak("cache", "cache/{i}", 1, 0),
-    Leak("listener", "listener", 1, 0),
-    Leak("ticker", "ticker", None, 1),
-    Leak("map", "map", 1, 0),
-    Leak("rows", "rows", None, 1),
+    Leak("goroutine", "goroutine", None, 1, "goroutine-blocked-channel"),
+    Leak("body", "body", None, 2, "unclosed-response-body"),
+    Leak("cache", "cache/{i}", 1, 0, "cache-no-bound"),
+    Leak("listener", "listener", 1, 0, "listener-not-removed"),
+    Leak("ticker", "ticker", None, 1, "ticker-not-stopped"),
+    Leak("map", "map", 1, 0, "unbounded-map"),
+    Leak("rows", "rows", None, 1, "sql-rows-not-closed"),
 ]
 
 
@@ -50,6 +51,8 @@ def test_leak_is_caught_at_its_line(assert_no_leak, leak):
     here = [one for one in findings if (one.location.file, one.location.line) == (file, line)]
     assert here, f"no finding at {file}:{line}\n{caught.value}"
     assert f"{file}:{line}" in str(caught.value)
+    assert [one.cause for one in findings] == [leak.cause], str(caught.value)
+    assert f"({leak.cause})" in str(caught.value)
     if leak.objects_at_line is not None:
         objects = sum(one.objects_per_iteration for one in here)
         assert objects == pytest.approx(leak.objects_at_line, abs=0.01)
@@ -62,6 +65,7 @@ def test_kept_request_is_caught_as_a_whole(assert_no_leak):
         assert_no_leak("GET /leaky/request")
 
     [kept] = [one for one in caught.value.report.findings if "whole requests" in one.note]
+    assert kept.cause == "context-retained"
     assert kept.location.function == "net/http.readRequest"
     # Nine or ten objects. Go's allocator packs the smallest into shared blocks, so it is no whole
     # number, and which of them count depends on what was allocated beside them.

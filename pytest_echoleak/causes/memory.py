@@ -10,6 +10,7 @@ from pytest_echoleak.causes.clues import Clues
 from pytest_echoleak.causes.containers import containers, held_in, named
 from pytest_echoleak.causes.evidence import (
     below,
+    in_step,
     is_request_part,
     keeps_requests,
     made_by,
@@ -78,7 +79,7 @@ def _is_request_string(clues: Clues) -> bool:
 
 
 def _is_substring(clues: Clues) -> bool:
-    return _is_request_string(clues) or any(one.keeps_part for one in clues.holders)
+    return any(one.keeps_part for one in clues.holders)
 
 
 def _has_root(root: str) -> Callable[[Clues], bool]:
@@ -92,6 +93,8 @@ def _is_closure(clues: Clues) -> bool:
 def _kept_together(clues: Clues, head: Clues) -> bool:
     """Tell whether what two findings count lies in the same container."""
     if is_request_part(clues, head):
+        return True
+    if clues.per_value and head.per_value and in_step(clues, head):
         return True
     keepers = {one.place for one in containers(clues)}
     return bool(keepers) and keepers == {one.place for one in containers(head)}
@@ -148,7 +151,7 @@ CAUSES: tuple[Cause, ...] = (
     ),
     Cause(
         "substring-pin",
-        "a part of a longer string is kept, and keeps the whole (of a request: its whole line)",
+        "a short part of a long string or slice is kept, and keeps the whole",
         "keep a copy of the part: strings.Clone(part), or bytes.Clone for slices",
         "go doc strings.Clone",
         _is_substring,
@@ -216,5 +219,12 @@ CAUSES: tuple[Cause, ...] = (
         "go doc container/list.List.Remove",
         lambda clues: held_in(clues, "list"),
         gathers=_kept_together,
+    ),
+    Cause(
+        "substring-pin",
+        "a string cut from a request's path or header is kept, and keeps the whole line",
+        "keep a copy of it: strings.Clone(part)",
+        "go doc strings.Clone",
+        _is_request_string,
     ),
 )

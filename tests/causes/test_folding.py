@@ -32,7 +32,7 @@ def test_counts_stay_what_they_were(name: str) -> None:
 
 def total(findings: object, count: str) -> float:
     assert isinstance(findings, list | tuple)
-    return sum(getattr(one, count) for one in findings)
+    return float(sum(getattr(one, count) for one in findings))
 
 
 @pytest.mark.parametrize("name", ["weather/leak", "example/body", "example/rows", "ledger"])
