@@ -47,7 +47,8 @@ def test_each_go_shows_a_leak_at_its_line_and_its_twin_clean(toolchain: str) -> 
 
 def test_the_example_as_its_own_dockerfile_builds_it(golang_image: str) -> None:
     assert golang_image in (EXAMPLE / "Dockerfile").read_text(encoding="utf-8")
-    spec = Dockerfile(EXAMPLE, env={"PPROF": "1", "LOG_LEVEL": "WARN"}, ready="/healthz")
+    env = {"PPROF": "1", "LOG_LEVEL": "WARN"}
+    spec = Dockerfile(EXAMPLE, env=env, ready="/healthz", agent=False)
 
     with start(spec, runtime="docker") as service:
         assert_no_leak(service, "GET /healthz")
