@@ -6,6 +6,8 @@
   entries.
 - *Lines of one function* are judged together where none of them alone grows enough: a leak in one
   of a hundred calls may take another branch each time.
+- What grows *in steps of bytes* where objects come and go is a container's capacity, which never
+  shrinks: as large as the most objects that it ever held. It is judged where it is larger.
 - *Shared small blocks* are judged together (small_blocks.py).
 """
 
@@ -21,10 +23,12 @@ from pytest_echoleak.pprof.frames import Frame, Stack
 from pytest_echoleak.results import SHARED_BLOCKS
 from pytest_echoleak.series import Growth
 from pytest_echoleak.small_blocks import candidates, is_block, shared
-from pytest_echoleak.trends import Trend, trend
+from pytest_echoleak.trends import Trend, in_steps, trend
 
 _UNBALANCED_SHARE = 0.05
 _UNBALANCED_OBJECTS = 2
+# For each object that is held: a slice of pointers has up to twice the room that it needs.
+_CAPACITY_BYTES = 16
 SHARED = Frame(SHARED_BLOCKS, "", 0)
 
 
@@ -93,11 +97,28 @@ class _Judging:
                 left.append(fold_stacks(fold.kind, parts, self._ownership))
         return left
 
+    def _is_capacity(self, fold: Fold) -> bool:
+        """Tell whether a fold grows by no more than what holds the objects of its function takes.
+
+        A window over the last second takes more when requests get faster, and keeps it.
+        """
+        if fold.kind != "heap" or not fold.own or not in_steps(fold.growth):
+            return False
+        moving = sum(
+            one.growth.held
+            for one in self._folds
+            if one.kind == "heap" and one.frame.function == fold.frame.function
+            if min(one.growth.count) < 0
+        )
+        return sum(fold.growth.bytes) <= _CAPACITY_BYTES * moving
+
     def _separately(self, folds: Sequence[Fold]) -> list[tuple[Fold, Trend]]:
         growing: list[tuple[Fold, Trend]] = []
         functions: defaultdict[str, list[Fold]] = defaultdict(list)
         for fold in folds:
             found = self._trend(fold.growth)
+            if found is not Trend.EXCLUDED and self._is_capacity(fold):
+                continue
             if found is not Trend.EXCLUDED:
                 growing.append((fold, found))
             elif rising := self._rising(fold):

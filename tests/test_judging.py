@@ -53,3 +53,26 @@ def test_no_alarm_arises_among_thousands_of_places() -> None:
     }
     made = judged(series(ROUNDS, {**others, SITE: growth([9, 1, 1, 36, 6, 22, 9, 16, 18])}))
     assert made.steady == ()
+
+
+@pytest.mark.parametrize(
+    ("held", "moves", "leaks"),
+    [
+        (4_000, True, False),  # the window over the last second, and the slice that it lies in
+        (1_000, True, True),  # the slice is larger than all that there is would need
+        (4_000, False, True),  # nothing comes and goes: a full cache, and a slice beside it
+    ],
+)
+def test_a_containers_capacity_is_not_taken_for_its_growth(
+    held: int, moves: bool, leaks: bool
+) -> None:
+    entries, slots = HANDLER._replace(line=50), HANDLER._replace(line=51)
+    turnover = (0, 900, -400, 1_500, -900, 700, -300, 20, 10) if moves else (1, *(0,) * 8)
+    steps = (1_000, 0, 2_000, 8_000, 4_000, 0, 9_000, 0, 9_000)
+    heap: dict[Stack, Growth] = {
+        (entries, SERVE): Growth(turnover, tuple(64 * n for n in turnover), held),
+        (slots, SERVE): Growth((0,) * 9, steps, 1),
+    }
+    judgement = judged(series(ROUNDS, heap))
+    found = [one for one in judgement.steady if one.location.line == slots.line]
+    assert bool(found) == leaks
