@@ -145,7 +145,7 @@ class _Check:
         clues = clues_of(findings, judgement, self._whole(), self._ownership())
         no_holders = ""
         if outcome.verdict == "leak" and self._service.instance.ending() is None:
-            held, no_holders = holders_of(judgement, findings, self._dumping)
+            held, no_holders = holders_of(judgement, findings, self._dumping, self._ownership())
             clues = fold_by_holder(tuple(map(with_holders, clues, held)))
             seconds_left = self._options.max_seconds - self._clock.seconds
             clues = attributed(

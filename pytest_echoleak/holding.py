@@ -17,19 +17,21 @@ from pytest_echoleak.errors import (
 from pytest_echoleak.folding import Fold
 from pytest_echoleak.heap.analysis import Answer, Holder, Question, analyse
 from pytest_echoleak.heap_dumps import HeapDump
+from pytest_echoleak.ownership import Ownership
 from pytest_echoleak.results import Finding, HeldBy
 from pytest_echoleak.text import printable_line
 from pytest_echoleak.verdict import Judgement
 
 # Of one leak through a library some hundred stacks may grow; the largest tell who holds them.
 _MOST_STACKS = 40
+_COVERED = 0.6
 _LEAST_SHARE = 0.02
 _LEAST_FOUND = 0.3
 _MOST_HOLDERS = 5
 
 
 def holders_of(
-    judgement: Judgement, findings: Sequence[Finding], dumping: Dumping
+    judgement: Judgement, findings: Sequence[Finding], dumping: Dumping, ownership: Ownership
 ) -> tuple[tuple[tuple[HeldBy, ...], ...], str]:
     """Return who holds what each of `findings` counts, and why nobody is named where that failed.
 
@@ -45,13 +47,16 @@ def holders_of(
             0.0 if finding.evidence == "sampled" else finding.objects * dumping.share
             for finding in findings
         ]
-        return find_holders(dump, made_of, expected), ""
+        return find_holders(dump, made_of, expected, ownership), ""
     except (BuildError, HeapDumpError, ServiceError, SnapshotError, WorkloadError) as error:
         return nobody, printable_line(str(error).partition("\n")[0], 300)
 
 
 def find_holders(
-    dump: HeapDump, findings: Sequence[Sequence[Fold]], expected: Sequence[float]
+    dump: HeapDump,
+    findings: Sequence[Sequence[Fold]],
+    expected: Sequence[float],
+    ownership: Ownership,
 ) -> tuple[tuple[HeldBy, ...], ...]:
     """Return who holds what each finding counts, the largest holder first.
 
@@ -62,7 +67,9 @@ def find_holders(
     if dump.binary is None:
         raise HeapDumpError("the program that was dumped is on no disk that can be read")
     questions = [
-        question for number, folds in enumerate(findings) for question in _questions(number, folds)
+        question
+        for number, folds in enumerate(findings)
+        for question in _questions(number, folds, ownership)
     ]
     if not questions:
         return tuple(() for _ in findings)
@@ -72,18 +79,25 @@ def find_holders(
     return tuple(_together(answers[number], objects) for number, objects in enumerate(expected))
 
 
-def _questions(number: int, folds: Sequence[Fold]) -> list[Question]:
+def _questions(number: int, folds: Sequence[Fold], ownership: Ownership) -> list[Question]:
+    """Return what to ask of a finding: its largest stacks, or its lines where it has too many."""
     grown = {
         stack: (sum(growth.bytes), sum(growth.count))
         for fold in folds
         if fold.kind == "heap"
         for stack, growth in fold.parts.items()
     }
-    largest = sorted((stack for stack in grown if max(grown[stack]) > 0), key=lambda s: grown[s])
-    return [
-        Question(f"{number} {place}", frames=stack)
-        for place, stack in enumerate(largest[: -_MOST_STACKS - 1 : -1])
-    ]
+    ordered = sorted((stack for stack in grown if max(grown[stack]) > 0), key=lambda s: grown[s])
+    largest = ordered[: -_MOST_STACKS - 1 : -1]
+    if sum(grown[s][0] for s in largest) < _COVERED * sum(grown[s][0] for s in ordered):
+        lines = dict.fromkeys(map(ownership.own_frame, reversed(ordered)))
+        own = [frame for frame in lines if frame is not None][:_MOST_STACKS]
+        if own:
+            return [
+                Question(f"{number} {place}", file=frame.file, line=frame.line)
+                for place, frame in enumerate(own)
+            ]
+    return [Question(f"{number} {place}", frames=stack) for place, stack in enumerate(largest)]
 
 
 def _together(answers: Sequence[Answer], expected: float) -> tuple[HeldBy, ...]:

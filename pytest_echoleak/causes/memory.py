@@ -107,7 +107,7 @@ CAUSES: tuple[Cause, ...] = (
         "keep copies of the few values that are needed (strings with strings.Clone), never the"
         " *http.Request or the echo.Context itself",
         "go doc strings.Clone",
-        lambda clues: reads_request(clues) and keeps_requests(clues),
+        keeps_requests,
     ),
     Cause(
         "listener-not-removed",
