@@ -1,0 +1,3 @@
+module pytest_echoleak/heap/analyser
+
+go 1.21

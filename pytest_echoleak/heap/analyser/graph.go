@@ -1,0 +1,145 @@
+package main
+
+// graph has one node per object (0 .. objects-1), one per root behind them, and one more on top of
+// all roots that are roots of their own. The pointers of an object are in the order of its fields;
+// `none` stands for one that leads to no object.
+type graph struct {
+	d       *dump
+	objects int
+	roots   []root
+	start   []uint32
+	to      []uint32
+
+	// The tree of shortest paths: who reached a node first (`none`: a root of its own, or unreached).
+	parent  []uint32
+	reached []bool
+	tops    []uint32 // roots that are children of the top
+	visits  []uint32 // nodes in the order of being reached
+
+	// Who leads to a node, by number in depth-first order; dominate makes them.
+	order, number, preds, predStart []uint32
+}
+
+func newGraph(d *dump, x *index, roots []root) *graph {
+	g := &graph{d: d, objects: len(d.addr), roots: roots}
+	g.start = make([]uint32, g.objects+1)
+	g.to = make([]uint32, 0, d.slots)
+	for i := 0; i < g.objects; i++ {
+		pos, size := int(d.pos[i]), int(d.size[i])
+		r := reader{data: d.data, at: pos + size}
+		for r.number() != 0 {
+			off := r.number()
+			target := none
+			if size >= 8 && off <= uint64(size-8) {
+				target = x.find(word(d.data, pos+int(off)))
+			}
+			g.to = append(g.to, target)
+		}
+		g.start[i+1] = uint32(len(g.to))
+	}
+	return g
+}
+
+func (g *graph) nodes() int { return g.objects + len(g.roots) }
+
+// each calls `visit` with every node that `node` leads to.
+func (g *graph) each(node uint32, visit func(uint32)) {
+	if int(node) < g.objects {
+		for _, to := range g.to[g.start[node]:g.start[node+1]] {
+			if to != none {
+				visit(to)
+			}
+		}
+		return
+	}
+	for _, e := range g.roots[int(node)-g.objects].edges {
+		visit(e.to)
+	}
+}
+
+// search finds the shortest path to every node, wave by wave: what a wave reached keeps its path.
+func (g *graph) search(x *index) {
+	g.parent = make([]uint32, g.nodes())
+	for i := range g.parent {
+		g.parent[i] = none
+	}
+	g.reached = make([]bool, g.nodes())
+	g.visits = make([]uint32, 0, g.nodes())
+	for wave := 0; wave < waves; wave++ {
+		// Data without a name comes last, and only where no named data leads to it.
+		g.spread(wave, func(one *root) bool { return !one.inner })
+	}
+	g.spread(waveRuntime, func(one *root) bool { return true })
+	g.stackWords(x)
+}
+
+func (g *graph) spread(wave int, wanted func(*root) bool) {
+	var waiting [4][]uint32
+	for i := range g.roots {
+		one := &g.roots[i]
+		node := uint32(g.objects + i)
+		if one.wave == wave && wanted(one) && !g.reached[node] {
+			waiting[one.start] = append(waiting[one.start], node)
+		}
+	}
+	from := len(g.visits)
+	for distance := 0; distance < len(waiting) || from < len(g.visits); distance++ {
+		if distance < len(waiting) {
+			for _, node := range waiting[distance] {
+				if !g.reached[node] {
+					g.reach(node, none)
+					g.tops = append(g.tops, node)
+				}
+			}
+		}
+		until := len(g.visits)
+		for ; from < until; from++ {
+			node := g.visits[from]
+			g.each(node, func(to uint32) {
+				if !g.reached[to] {
+					g.reach(to, node)
+				}
+			})
+		}
+	}
+}
+
+func (g *graph) reach(node, from uint32) {
+	g.reached[node] = true
+	g.parent[node] = from
+	g.visits = append(g.visits, node)
+}
+
+// stackWords takes every word of a stack for a pointer, for objects that nothing else reaches:
+// variables whose address is taken are on no map of their frame. Edges that make a path are kept.
+func (g *graph) stackWords(x *index) {
+	for i := range g.roots {
+		one := &g.roots[i]
+		if one.kind != rootGoroutine {
+			continue
+		}
+		for _, f := range g.d.goroutines[one.goroutine].frames {
+			for off := 0; off+8 <= f.size; off += 8 {
+				to := x.find(word(g.d.data, f.pos+off))
+				if to == none || g.reached[to] {
+					continue
+				}
+				one.edges = append(one.edges, edge{to, f.sp + uint64(off)})
+				g.reach(to, uint32(g.objects+i))
+				g.drain()
+			}
+		}
+	}
+}
+
+// drain goes on from the last node that was reached.
+func (g *graph) drain() {
+	for from := len(g.visits) - 1; from < len(g.visits); from++ {
+		node := g.visits[from]
+		g.each(node, func(to uint32) {
+			if !g.reached[to] {
+				g.reach(to, node)
+			}
+		})
+	}
+}

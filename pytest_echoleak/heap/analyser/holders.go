@@ -1,0 +1,302 @@
+package main
+
+import (
+	"sort"
+	"strings"
+)
+
+// holder is one answer: who holds how many of the objects asked for.
+type holder struct {
+	RootKind  string         `json:"root_kind"`
+	Root      string         `json:"root"`
+	Path      []string       `json:"path"`
+	Container *container     `json:"container"`
+	Objects   int            `json:"objects"`
+	Bytes     uint64         `json:"bytes"`
+	Retained  uint64         `json:"retained_bytes"`
+	Share     float64        `json:"share"`
+	Goroutine *goroutineInfo `json:"goroutine"`
+	Alone     int            `json:"held_by_nothing_else"` // how many of the objects
+}
+
+// container is what grows: all objects of a holder hang from it.
+type container struct {
+	Kind string `json:"kind"`
+	Type string `json:"type"`
+	Name string `json:"name"`
+	ID   int    `json:"id"` // the same number for the same container, over all answers
+}
+
+// answer is what is known of one question.
+type answer struct {
+	ID      string   `json:"id"`
+	Stacks  int      `json:"stacks"`
+	Objects int      `json:"objects"`
+	Bytes   uint64   `json:"bytes"`
+	Holders []holder `json:"holders"`
+}
+
+type group struct {
+	example held
+	at      int // of the container among the elements, where groups were merged over it
+	targets []uint32
+	helds   []held
+}
+
+const (
+	maxHolders = 12
+	// So many objects of a site are looked at one by one; the others are counted alike.
+	maxTargets = 20_000
+)
+
+// finder answers questions on one dump.
+type finder struct {
+	namer
+	idom     []uint32
+	retained []uint64
+	numbers  map[uint32]int
+	shared   map[uint32]bool // objects that several hold
+	budget   int
+}
+
+// holders groups objects by who holds them.
+func (f *finder) holders(targets []uint32) []holder {
+	looked := targets
+	if len(looked) > maxTargets {
+		step := len(looked) / maxTargets
+		looked = nil
+		for i := 0; i < len(targets); i += step + 1 {
+			looked = append(looked, targets[i])
+		}
+	}
+	groups := f.group(looked)
+	scale := float64(len(targets)) / float64(max1(len(looked)))
+	var out []holder
+	for _, g := range groups {
+		out = append(out, f.describeGroup(g, scale, len(looked)))
+		if len(out) == maxHolders {
+			break
+		}
+	}
+	return out
+}
+
+func max1(n int) int {
+	if n < 1 {
+		return 1
+	}
+	return n
+}
+
+func (f *finder) group(targets []uint32) []*group {
+	bySignature := map[string]*group{}
+	var groups []*group
+	put := func(h held, target uint32) {
+		key := h.signature()
+		g := bySignature[key]
+		if g == nil {
+			g = &group{example: h, at: -1}
+			bySignature[key] = g
+			groups = append(groups, g)
+		}
+		g.targets = append(g.targets, target)
+		g.helds = append(g.helds, h)
+	}
+	for _, target := range targets {
+		put(f.hold(f.nodesTo(target)), target)
+	}
+	first := append([]*group(nil), groups...)
+	for _, g := range first {
+		f.others(g, put)
+	}
+	groups = f.merge(groups)
+	sort.SliceStable(groups, func(a, b int) bool { return len(groups[a].targets) > len(groups[b].targets) })
+	return groups
+}
+
+// merge joins groups that hang from the same container: one line may allocate several objects, which
+// lie at different places below it. The path of the largest group stands for all.
+func (f *finder) merge(groups []*group) []*group {
+	sort.SliceStable(groups, func(a, b int) bool { return len(groups[a].targets) > len(groups[b].targets) })
+	byContainer := map[uint32]*group{}
+	var out []*group
+	for _, g := range groups {
+		at := g.containerOf()
+		if at < 0 {
+			out = append(out, g)
+			continue
+		}
+		first := g.example.elements[at].first
+		if into := byContainer[first]; into != nil {
+			into.targets = append(into.targets, g.targets...)
+			into.helds = append(into.helds, g.helds...)
+			continue
+		}
+		g.at = at
+		byContainer[first] = g
+		out = append(out, g)
+	}
+	return out
+}
+
+// containerOf returns the element of a group's paths that all its objects hang from, or -1: the last
+// one that is a single node (or few of many) for all of them.
+func (g *group) containerOf() int {
+	best, single := -1, -1
+	if g.at >= 0 {
+		return g.at
+	}
+	if g.example.kind == rootGoroutine && g.example.goroutine.Function != "main.main" {
+		return -1
+	}
+	for i := range g.example.elements {
+		seen := map[uint32]bool{}
+		for _, h := range g.helds {
+			if i < len(h.elements) {
+				seen[h.elements[i].first] = true
+			}
+		}
+		few := len(seen) == 1 || len(seen)*8 <= len(g.helds)
+		if !few {
+			break
+		}
+		single = i
+		if g.example.elements[i].container != "" {
+			best = i
+		}
+	}
+	if best < 0 {
+		// A structure of the user's own: a tree, an array of pointers.
+		best = single
+	}
+	return best
+}
+
+func (f *finder) describeGroup(g *group, scale float64, total int) holder {
+	h := &g.example
+	distinct := map[uint32]bool{}
+	var bytes uint64
+	alone := 0
+	for _, target := range g.targets {
+		if !distinct[target] {
+			distinct[target] = true
+			bytes += f.g.d.size[target]
+			if !f.shared[target] {
+				alone++
+			}
+		}
+	}
+	out := holder{
+		RootKind: h.kind,
+		Root:     h.root,
+		Path:     h.pathTexts(),
+		Objects:  int(float64(len(distinct))*scale + 0.5),
+		Bytes:    uint64(float64(bytes) * scale),
+		Share:    float64(len(distinct)) / float64(max1(total)),
+		Alone:    int(float64(alone)*scale + 0.5),
+	}
+	at := g.containerOf()
+	if at >= 0 {
+		out.Container = f.containerAt(h, at)
+	}
+	if h.kind == rootTimer {
+		out.Container = &container{Kind: "timer heap", Type: "timers", Name: "timer heap"}
+	}
+	out.Retained = uint64(float64(f.retainedBy(f.entries(g, at))) * scale)
+	if h.goroutine != nil {
+		info := *h.goroutine
+		seen := map[int]bool{}
+		for _, one := range g.helds {
+			seen[one.gid] = true
+		}
+		info.Count = len(seen)
+		out.Goroutine = &info
+	}
+	return out
+}
+
+func (f *finder) containerAt(h *held, at int) *container {
+	e := &h.elements[at]
+	kind := e.container
+	if kind == "" {
+		kind = "struct"
+	}
+	name := h.name
+	for i := 0; i <= at; i++ {
+		if fields := h.elements[i].fields; fields != "" {
+			if name == "" && i > 0 {
+				name = strings.ToLower(strings.TrimLeft(lastName(h.elements[i-1].typ), "*[]"))
+			}
+			if name != "" {
+				name += "."
+			}
+			name += fields
+		}
+	}
+	number, known := f.numbers[e.first]
+	if !known {
+		number = len(f.numbers) + 1
+		f.numbers[e.first] = number
+	}
+	return &container{Kind: kind, Type: e.typ, Name: name, ID: number}
+}
+
+func lastName(typ string) string {
+	return typ[strings.LastIndexByte(typ, '.')+1:]
+}
+
+// entries are the nodes right below a group's container, or what its goroutines hold.
+func (f *finder) entries(g *group, at int) map[uint32]bool {
+	out := map[uint32]bool{}
+	for i, h := range g.helds {
+		switch {
+		case h.gid >= 0 && at < 0:
+			out[f.rootOf(g.targets[i])] = true
+		case at+1 < len(h.elements) && at >= 0:
+			out[h.elements[at+1].first] = true
+		default:
+			out[g.targets[i]] = true
+		}
+	}
+	return out
+}
+
+func (f *finder) rootOf(node uint32) uint32 {
+	for f.g.parent[node] != none {
+		node = f.g.parent[node]
+	}
+	return node
+}
+
+// retainedBy adds up what a set of nodes keeps alive; one that another of the set keeps counts once.
+func (f *finder) retainedBy(set map[uint32]bool) uint64 {
+	covered := map[uint32]bool{}
+	var total uint64
+	for node := range set {
+		if !f.coveredBy(node, set, covered) {
+			total += f.retained[node]
+		}
+	}
+	return total
+}
+
+// coveredBy tells whether a node has a dominator in the set; `covered` keeps what was found.
+func (f *finder) coveredBy(node uint32, set, covered map[uint32]bool) bool {
+	var walked []uint32
+	result := false
+	for at := f.idom[node]; at != none; at = f.idom[at] {
+		if set[at] {
+			result = true
+			break
+		}
+		if known, ok := covered[at]; ok {
+			result = known
+			break
+		}
+		walked = append(walked, at)
+	}
+	for _, at := range walked {
+		covered[at] = result
+	}
+	return result
+}

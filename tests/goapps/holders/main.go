@@ -1,0 +1,203 @@
+// Command holders leaks in every way that a holder can hold, and dumps its heap before and after.
+//
+// It takes two files, DUMP_BEFORE and DUMP_AFTER in the environment, and COUNT, how often each
+// function of leaks is called in between. A comment "leaks: NAME" marks the line that allocates.
+package main
+
+import (
+	"container/list"
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"strconv"
+	"sync"
+	"time"
+)
+
+// Without inlining every allocation has a function of its own in its stack.
+
+type session struct {
+	id    int
+	token []byte
+}
+
+type entry struct {
+	name string
+	body *[96]byte
+}
+
+type cache struct {
+	hits  int
+	items []*entry
+}
+
+type server struct {
+	name  string
+	cache *cache
+}
+
+type node struct {
+	next  *node
+	bytes [72]byte
+}
+
+type event struct{ payload *[128]byte }
+
+type conn struct {
+	self *conn
+	data [200]byte
+}
+
+type twin struct{ data [112]byte }
+
+var (
+	sessions  = map[int]*session{}
+	requests  []*http.Request
+	listeners []func() int
+	recent    = list.New()
+	chain     *node
+	queue     = make(chan *event, 100_000)
+	seen      sync.Map
+	byName    = map[string]*twin{}
+	inOrder   []*twin
+	never     = make(chan struct{})
+	parent    context.Context
+	settings  = struct{ Extra map[string][]byte }{map[string][]byte{}}
+)
+
+//go:noinline
+func newToken() []byte { return make([]byte, 48) } // leaks: token
+
+//go:noinline
+func keepSession(i int) {
+	sessions[i] = &session{i, newToken()} // leaks: session
+}
+
+//go:noinline
+func newEntry(i int) *entry {
+	return &entry{strconv.Itoa(i), new([96]byte)} // leaks: entry
+}
+
+func (s *server) remember(i int) { s.cache.items = append(s.cache.items, newEntry(i)) }
+
+//go:noinline
+func newBuffer() []byte { return make([]byte, 1000) } // leaks: goroutine
+
+//go:noinline
+func waitForever() {
+	buffer := newBuffer()
+	<-never
+	runtime.KeepAlive(buffer)
+}
+
+func keepRequests(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		requests = append(requests, r)
+		next.ServeHTTP(w, r)
+	})
+}
+
+//go:noinline
+func listen(i int) {
+	state := new([150]int) // leaks: closure
+	listeners = append(listeners, func() int { return state[i%150] })
+}
+
+//go:noinline
+func later() {
+	buffer := new([300]byte) // leaks: timer
+	time.AfterFunc(time.Hour, func() { buffer[0]++ })
+}
+
+//go:noinline
+func child() {
+	ctx, _ := context.WithCancel(parent) // leaks: context
+	_ = ctx
+}
+
+//go:noinline
+func push(i int) {
+	recent.PushBack(&entry{"recent", new([96]byte)}) // leaks: list
+}
+
+//go:noinline
+func prepend() { chain = &node{next: chain} } // leaks: chain
+
+//go:noinline
+func send() { queue <- &event{new([128]byte)} } // leaks: channel
+
+//go:noinline
+func store(i int) { seen.Store(i, &event{new([128]byte)}) } // leaks: syncmap
+
+//go:noinline
+func resurrect() {
+	c := new(conn) // leaks: finalizer
+	c.self = c
+	runtime.SetFinalizer(c, func(*conn) {})
+}
+
+//go:noinline
+func keepTwice(i int) {
+	t := new(twin) // leaks: twice
+	byName[strconv.Itoa(i)] = t
+	inOrder = append(inOrder, t)
+}
+
+//go:noinline
+func extra(i int) { settings.Extra[strconv.Itoa(i)] = make([]byte, 80) } // leaks: extra
+
+func dump(name string) {
+	for i := 0; i < 3; i++ {
+		runtime.GC()
+	}
+	file, err := os.OpenFile(os.Getenv(name), os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	if err != nil {
+		panic(err)
+	}
+	debug.WriteHeapDump(file.Fd())
+	file.Close()
+}
+
+// serve is where the program stays: its receiver is the variable that reaches the server.
+//
+//go:noinline
+func (s *server) serve(handler http.Handler, count int) {
+	s.round(handler, 20, 0)
+	dump("DUMP_BEFORE")
+	s.round(handler, count, 1000)
+	dump("DUMP_AFTER")
+	s.cache.hits++
+}
+
+func (s *server) round(handler http.Handler, count, base int) {
+	for i := base; i < base+count; i++ {
+		keepSession(i)
+		s.remember(i)
+		go waitForever()
+		handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/x", nil))
+		listen(i)
+		later()
+		child()
+		push(i)
+		prepend()
+		send()
+		store(i)
+		resurrect()
+		keepTwice(i)
+		extra(i)
+	}
+	time.Sleep(50 * time.Millisecond)
+}
+
+func main() {
+	runtime.MemProfileRate = 1
+	count, _ := strconv.Atoi(os.Getenv("COUNT"))
+	var cancel context.CancelFunc
+	parent, cancel = context.WithCancel(context.Background())
+	s := &server{"front", &cache{}}
+	s.serve(keepRequests(http.NotFoundHandler()), count)
+	cancel()
+}
