@@ -21,7 +21,7 @@ BIN := $(CURDIR)/.venv/bin
 export PATH := $(BIN):$(PATH)
 # One process of pytest per core; each has services of its own.
 WORKERS := -n auto --maxprocesses 4
-GO_FOLDERS := example_project tests/goapps tests/benchmarks tests/corpus pytest_echoleak/agent
+GO_FOLDERS := example_project tests/goapps tests/benchmarks tests/corpus pytest_echoleak/agent pytest_echoleak/heap
 
 .PHONY: help demo test test-lowest acceptance corpus soak-healthy simulate lint format picture env dev-env clean
 

@@ -35,6 +35,10 @@ class ProfileError(SnapshotError):
     """What came back in place of a profile is not one, or is damaged."""
 
 
+class HeapDumpError(EcholeakError):
+    """A heap dump, or its binary, is damaged, cut off, of another kind, or too large."""
+
+
 class WorkloadError(EcholeakError):
     """A request was not answered as expected, or the workload did not reach the service."""
 

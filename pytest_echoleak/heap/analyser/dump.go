@@ -27,8 +27,10 @@ const (
 )
 
 const (
-	dumpHeader  = "go1.7 heap dump\n"
-	maxTextSize = 1 << 20
+	dumpHeader = "go1.7 heap dump\n"
+	// Names beyond this are cut: they are shown, not compared.
+	maxTextSize = 2_000
+	maxFrames   = 512 // of a stack that is looked at
 )
 
 // segment is the data or the bss segment: its words that hold pointers are roots.
@@ -90,7 +92,6 @@ type dump struct {
 	finalizers  []finalizer
 	otherRoots  []uint64
 	itabs       map[uint64]uint64
-	typeNames   map[uint64]string
 	records     []record
 	recordIndex map[uint64]int32
 	sampleAddr  []uint64
@@ -107,14 +108,16 @@ func parse(data []byte) *dump {
 	d := &dump{
 		data:        data,
 		itabs:       map[uint64]uint64{},
-		typeNames:   map[uint64]string{},
 		recordIndex: map[uint64]int32{},
 	}
+	// An object takes 40 bytes and more of a dump, its sample included: most dumps fit without growth.
+	guess := len(data) / 64
+	d.addr, d.size, d.pos = make([]uint64, 0, guess), make([]uint64, 0, guess), make([]int64, 0, guess)
 	r := &reader{data: data, at: len(dumpHeader)}
 	current := map[uint64]int{}
 	for {
 		if r.at >= len(data) {
-			fail("its end record is missing: it was cut off after %d bytes", len(data))
+			fail("it is cut off: its end record is missing after %d bytes", len(data))
 		}
 		switch tag := r.number(); tag {
 		case tagObject:
@@ -143,9 +146,8 @@ func parse(data []byte) *dump {
 			itab := r.number()
 			d.itabs[itab] = r.number()
 		case tagType:
-			address := r.number()
-			r.number()
-			d.typeNames[address] = shortText(r)
+			skip(r, 2)
+			r.span()
 			r.number()
 		case tagThread:
 			skip(r, 3)
@@ -162,7 +164,7 @@ func parse(data []byte) *dump {
 			s := segment{addr: r.number()}
 			s.pos, s.size = r.span()
 			s.fields = r.at
-			r.fields(s.size)
+			r.fields()
 			d.segments = append(d.segments, s)
 		case tagMemStats:
 			d.memStats(r)
@@ -185,7 +187,7 @@ func (d *dump) object(r *reader) {
 	if size == 0 || address+uint64(size) < address {
 		fail("an object at byte %d has an impossible size or address", pos)
 	}
-	d.slots += r.fields(size)
+	d.slots += r.fields()
 }
 
 func (d *dump) goroutine(r *reader) goroutine {
@@ -210,7 +212,7 @@ func readFrame(r *reader) frame {
 	r.number() // where it goes on after a panic
 	f.name = shortText(r)
 	f.fields = r.at
-	r.fields(f.size)
+	r.fields()
 	return f
 }
 
@@ -285,9 +287,9 @@ func skip(r *reader, count int) {
 }
 
 func shortText(r *reader) string {
-	text := r.text()
-	if len(text) > maxTextSize {
-		fail("a name at byte %d is %d bytes long", r.at, len(text))
+	start, size := r.span()
+	if size > maxTextSize {
+		size = maxTextSize
 	}
-	return text
+	return string(r.data[start : start+size])
 }

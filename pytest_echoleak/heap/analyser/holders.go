@@ -117,7 +117,13 @@ func (f *finder) group(targets []uint32) []*group {
 // merge joins groups that hang from the same container: one line may allocate several objects, which
 // lie at different places below it. The path of the largest group stands for all.
 func (f *finder) merge(groups []*group) []*group {
-	sort.SliceStable(groups, func(a, b int) bool { return len(groups[a].targets) > len(groups[b].targets) })
+	sort.SliceStable(groups, func(a, b int) bool {
+		x, y := groups[a], groups[b]
+		if len(x.targets) != len(y.targets) {
+			return len(x.targets) > len(y.targets)
+		}
+		return len(x.example.elements) < len(y.example.elements)
+	})
 	byContainer := map[uint32]*group{}
 	var out []*group
 	for _, g := range groups {
@@ -130,6 +136,10 @@ func (f *finder) merge(groups []*group) []*group {
 		if into := byContainer[first]; into != nil {
 			into.targets = append(into.targets, g.targets...)
 			into.helds = append(into.helds, g.helds...)
+			if len(into.example.elements) == into.at+1 && len(g.example.elements) > at+1 {
+				// What is in a container says more than the container's own nodes.
+				into.example, into.at = g.example, at
+			}
 			continue
 		}
 		g.at = at

@@ -23,6 +23,7 @@ type request struct {
 	Histogram bool       `json:"histogram"`
 	Growth    bool       `json:"growth"` // ask for the holders of what grew most
 	Top       int        `json:"top"`
+	Memory    uint64     `json:"memory_bytes"` // the most that may be used; 0: no limit
 }
 
 type response struct {
@@ -52,6 +53,9 @@ func main() {
 	if err != nil {
 		out.Encode(response{Error: fmt.Sprintf("the question cannot be read: %v", err)})
 		os.Exit(1)
+	}
+	if q.Memory > 0 {
+		limitMemory(q.Memory)
 	}
 	answer := respond(&q)
 	out.Encode(answer)

@@ -1,4 +1,4 @@
-//go:build unix
+//go:build linux || darwin
 
 package main
 
@@ -23,4 +23,13 @@ func mapFile(path string) ([]byte, error) {
 		return nil, errors.New("it is no file, or an empty one")
 	}
 	return syscall.Mmap(int(file.Fd()), 0, int(info.Size()), syscall.PROT_READ, syscall.MAP_PRIVATE)
+}
+
+// limitMemory ends the program where it would use more: a damaged file may ask for anything.
+func limitMemory(bytes uint64) {
+	var limit syscall.Rlimit
+	if syscall.Getrlimit(syscall.RLIMIT_DATA, &limit) == nil {
+		limit.Cur = bytes
+		_ = syscall.Setrlimit(syscall.RLIMIT_DATA, &limit)
+	}
 }

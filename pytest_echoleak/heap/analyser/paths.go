@@ -249,7 +249,8 @@ func (n *namer) elements(path []uint32) []element {
 	var out []element
 	for i := 1; i < len(path); i++ {
 		for _, s := range n.step(path[i-1], path[i]) {
-			if s.typ == "" {
+			if s.typ == "" || s.typ == "?" && len(out) > 0 && out[len(out)-1].typ == "?" {
+				// The inside of a container, or one more object of which nothing is known.
 				if len(out) > 0 {
 					out[len(out)-1].last = s.to
 				}

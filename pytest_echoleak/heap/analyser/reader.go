@@ -29,7 +29,7 @@ func (r *reader) number() uint64 {
 	}
 	value, size := binary.Uvarint(r.data[r.at:])
 	if size <= 0 {
-		fail("it ends, or has no number, at byte %d", r.at)
+		fail("it is cut off or damaged: no number stands at byte %d", r.at)
 	}
 	r.at += size
 	return value
@@ -39,20 +39,16 @@ func (r *reader) number() uint64 {
 func (r *reader) span() (start int, size int) {
 	length := r.number()
 	if length > uint64(len(r.data)-r.at) {
-		fail("a block of %d bytes at byte %d reaches beyond its end", length, r.at)
+		fail("it is cut off or damaged: a block of %d bytes at byte %d reaches beyond its end", length, r.at)
 	}
 	start = r.at
 	r.at += int(length)
 	return start, int(length)
 }
 
-func (r *reader) text() string {
-	start, size := r.span()
-	return string(r.data[start : start+size])
-}
-
-// fields skips a list of pointer offsets, all inside `size` bytes, and returns how many there are.
-func (r *reader) fields(size int) int {
+// fields skips a list of pointer offsets, and returns how many there are. The frame of a function
+// without maps may name words outside of it: who reads the list checks them.
+func (r *reader) fields() int {
 	count := 0
 	for {
 		kind := r.number()
@@ -62,9 +58,7 @@ func (r *reader) fields(size int) int {
 		if kind != 1 {
 			fail("a pointer of the unknown kind %d stands at byte %d", kind, r.at)
 		}
-		offset := r.number()
-		// The frame of a function without maps may name words outside of it: those are ignored later.
-		_ = offset
+		r.number()
 		count++
 	}
 }

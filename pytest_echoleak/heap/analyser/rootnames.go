@@ -38,10 +38,10 @@ func (n *namer) hold(path []uint32) held {
 	switch one.kind {
 	case rootVariable:
 		h.name = shorten(one.name)
-		if one.name == "" {
-			h.name = "data without a name"
-		}
 		h.root = h.name + " (package variable)"
+		if one.name == "" {
+			h.root = "a package variable without a name"
+		}
 		h.key = h.root
 	case rootGoroutine:
 		n.holdByGoroutine(&h, one, path)
@@ -99,7 +99,7 @@ func (n *namer) holdByRuntime(h *held, one *root, path []uint32) {
 		return
 	}
 	for i := range h.elements {
-		if strings.HasPrefix(h.elements[i].fields, "timers.") {
+		if strings.HasPrefix(h.elements[i].fields, "timers") {
 			// The heap itself, as it grows.
 			h.kind, h.root, h.key, h.name = rootTimer, "a timer", rootTimer, "timer heap"
 			h.elements = h.elements[i+1:]
@@ -112,6 +112,7 @@ func (n *namer) holdByRuntime(h *held, one *root, path []uint32) {
 		}
 		name := n.t.types[n.y.of[node]].name
 		if name == "runtime.timer" || name == "runtime.timeTimer" || name == "time.Timer" || name == "time.Ticker" {
+			h.kind, h.root, h.key, h.name = rootTimer, "a timer", rootTimer, "timer heap"
 			h.elements = n.elements(path[i:])
 			if len(h.elements) > 0 {
 				h.elements[0].text, h.elements[0].fields = h.elements[0].typ, ""

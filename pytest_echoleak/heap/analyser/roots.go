@@ -202,7 +202,7 @@ func (s *rootSet) rank(one *root) {
 	default:
 		one.wave = waveProgram
 	}
-	if one.wave == waveRuntime || one.wave == waveTimers {
+	if !one.inner && one.wave != waveProgram {
 		one.kind = rootRuntime
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 // Go's kinds, as DW_AT_go_kind states them, and three of ours.
 const (
+	kindByte      = 8
 	kindArray     = 17
 	kindChan      = 18
 	kindFunc      = 19

@@ -28,6 +28,7 @@ type typing struct {
 	queue    []uint32
 	closures map[uint64]int32 // by the (linked) entry of the code
 	nodes    map[int32][2]int32
+	text     int32            // the type of a string's bytes, which has no name in Go
 	stack    []stackVariables // by goroutine
 }
 
@@ -43,12 +44,13 @@ func newTyping(t *typeTable, g *graph, x *index) *typing {
 	for i := range y.of {
 		y.of[i] = noType
 	}
+	y.text = t.add(typ{name: "string", kind: kindByte, size: 1, elem: noType, key: noType})
 	return y
 }
 
 // run finds all types. `sites` are the types that allocation sites name, by object.
 func (y *typing) run(sites []int32) {
-	if len(y.t.types) == 0 {
+	if len(y.t.byRuntime) == 0 {
 		y.stack = make([]stackVariables, len(y.g.d.goroutines))
 		return
 	}
@@ -215,6 +217,8 @@ func (y *typing) pointer(typ int32, inside uint64, at int, to uint32) {
 		} else {
 			y.pointee(one.elem, value, to, rankMany, true)
 		}
+	case kindString:
+		y.pointee(y.text, value, to, rankInside, false)
 	case kindFunc:
 		y.pointee(y.closureAt(value, to), value, to, rankMany, false)
 	case kindInterface:

@@ -47,7 +47,7 @@ type node struct {
 type event struct{ payload *[128]byte }
 
 type conn struct {
-	self *conn
+	peer *conn
 	data [200]byte
 }
 
@@ -73,7 +73,8 @@ func newToken() []byte { return make([]byte, 48) } // leaks: token
 
 //go:noinline
 func keepSession(i int) {
-	sessions[i] = &session{i, newToken()} // leaks: session
+	token := newToken()
+	sessions[i] = &session{i, token} // leaks: session
 }
 
 //go:noinline
@@ -135,7 +136,7 @@ func store(i int) { seen.Store(i, &event{new([128]byte)}) } // leaks: syncmap
 //go:noinline
 func resurrect() {
 	c := new(conn) // leaks: finalizer
-	c.self = c
+	c.peer = &conn{peer: c}
 	runtime.SetFinalizer(c, func(*conn) {})
 }
 

@@ -1,0 +1,300 @@
+"""Asking the analyser about a heap dump, and what it answers."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pytest_echoleak.errors import HeapDumpError
+from pytest_echoleak.heap.building import analyser_program
+from pytest_echoleak.pprof.frames import Frame
+from pytest_echoleak.text import last_lines, printable_line
+
+TIME_LIMIT_SECONDS = 120.0
+MEMORY_LIMIT_BYTES = 4 << 30
+
+
+@dataclass(frozen=True)
+class Question:
+    """A leaking site: the stack that allocates there, innermost frame first, or a line in it.
+
+    Without `frames` every stack is meant that has `line` of `file` (a path, or the end of one).
+    """
+
+    id: str
+    frames: tuple[Frame, ...] = ()
+    file: str = ""
+    line: int = 0
+
+
+@dataclass(frozen=True)
+class Container:
+    """What grows: a map, slice, channel, list, sync.Map, linked list, timer heap or struct.
+
+    `name` says where it is as code does ("main.sessions", "s.cache.items"); the same `number` in
+    one analysis is the same container.
+    """
+
+    kind: str
+    type: str
+    name: str
+    number: int
+
+
+@dataclass(frozen=True)
+class HolderGoroutine:
+    """The goroutines that hold something: `count` of them, alike in function and wait reason.
+
+    `variable` of the function `frame` holds it ("": a word without a name).
+    """
+
+    function: str
+    wait: str
+    created_by: str
+    file: str
+    line: int
+    variable: str
+    frame: str
+    count: int
+
+
+@dataclass(frozen=True)
+class Holder:
+    """One holder of a site's objects, as a developer would name it.
+
+    `root_kind` is "package variable", "goroutine", "timer", "finalizer", "runtime" or "nothing";
+    `path` leads from `root` to the objects. `share` is the part of the site's objects, 0 to 1, that
+    it holds (objects with several holders count for each), `held_by_nothing_else` how many of them
+    have no other holder. `retained_bytes` die with them.
+    """
+
+    root_kind: str
+    root: str
+    path: tuple[str, ...]
+    container: Container | None
+    objects: int
+    bytes: int
+    retained_bytes: int
+    share: float
+    held_by_nothing_else: int
+    goroutine: HolderGoroutine | None
+
+    @property
+    def text(self) -> str:
+        """Return "main.sessions (package variable) -> map[int]*main.Session -> []byte"."""
+        root = self.root
+        if self.goroutine is not None:
+            wait = f" [{self.goroutine.wait}]" if self.goroutine.wait else ""
+            root = f"goroutine {self.goroutine.function}{wait}, {root}"
+        return " -> ".join((root, *self.path))
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The objects of one question that live: none where nothing was sampled there."""
+
+    id: str
+    objects: int
+    bytes: int
+    holders: tuple[Holder, ...]
+
+
+@dataclass(frozen=True)
+class Site:
+    """All objects that one stack allocated; `new` ones are not in the earlier dump."""
+
+    objects: int
+    bytes: int
+    new_objects: int
+    new_bytes: int
+    type: str
+    stack: tuple[Frame, ...]
+    holders: tuple[Holder, ...]
+
+
+@dataclass(frozen=True)
+class Dominator:
+    """What alone keeps `retained_bytes` alive: a root, or an object that several roots share."""
+
+    name: str
+    kind: str
+    retained_bytes: int
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """What is known of one heap. `notes` say which names are missing and why."""
+
+    go_version: str
+    objects: int
+    bytes: int
+    sampled: int
+    goroutines: int
+    notes: tuple[str, ...]
+    answers: tuple[Answer, ...]
+    sites: tuple[Site, ...]
+    dominators: tuple[Dominator, ...]
+
+
+def analyse(
+    dump: Path,
+    binary: Path,
+    *,
+    before: Path | None = None,
+    questions: Sequence[Question] = (),
+    histogram: bool = False,
+    growth: bool = False,
+    top: int = 20,
+    seconds: float = TIME_LIMIT_SECONDS,
+    memory_bytes: int = MEMORY_LIMIT_BYTES,
+) -> Analysis:
+    """Return what lives in a dump of the program `binary`. Raises HeapDumpError and BuildError.
+
+    With an earlier dump of the same process, `before`, only objects that are new since are looked
+    at. `histogram` asks for the `top` sites and dominators, `growth` for the sites that grew most
+    and their holders.
+    """
+    request = {
+        "dump": str(dump),
+        "binary": str(binary),
+        "before": "" if before is None else str(before),
+        "questions": [_question(one) for one in questions],
+        "histogram": histogram,
+        "growth": growth,
+        "top": top,
+        "memory_bytes": memory_bytes,
+    }
+    program = analyser_program(binary)
+    return _analysis(_run(program, request, seconds, memory_bytes))
+
+
+def _question(question: Question) -> dict[str, Any]:
+    return {
+        "id": question.id,
+        "frames": [
+            {"function": frame.function, "file": frame.file, "line": frame.line}
+            for frame in question.frames
+        ],
+        "file": question.file,
+        "line": question.line,
+    }
+
+
+def _run(program: Path, request: dict[str, Any], seconds: float, memory_bytes: int) -> Any:
+    environment = {**os.environ, "GOMEMLIMIT": str(memory_bytes), "GOTRACEBACK": "none"}
+    try:
+        done = subprocess.run(
+            [str(program)],
+            input=json.dumps(request).encode(),
+            capture_output=True,
+            env=environment,
+            timeout=seconds,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as cause:
+        raise HeapDumpError(
+            f"The heap dump {request['dump']} was not analysed within {seconds:.0f} s: it is too"
+            " large for this machine, or made to be slow."
+        ) from cause
+    except OSError as cause:
+        raise HeapDumpError(f"The analyser of heap dumps cannot be run: {cause}") from cause
+    try:
+        answer = json.loads(done.stdout)
+    except ValueError:
+        answer = None
+    if not isinstance(answer, dict):
+        log = done.stderr.decode(errors="replace")
+        raise HeapDumpError(_crash(request["dump"], log, memory_bytes))
+    if answer.get("error"):
+        what = printable_line(answer["error"], 1000)
+        raise HeapDumpError(f"The heap dump cannot be analysed: {what}.")
+    return answer
+
+
+def _crash(dump: str, log: str, memory_bytes: int) -> str:
+    if "out of memory" in log or "cannot allocate memory" in log:
+        return (
+            f"The heap dump {dump} needs more than {memory_bytes / 1e9:.1f} GB of memory to be"
+            " analysed: it is too large, or damaged."
+        )
+    return f"The analyser of heap dumps ended without an answer about {dump}.\n\n{last_lines(log)}"
+
+
+def _analysis(answer: dict[str, Any]) -> Analysis:
+    return Analysis(
+        go_version=printable_line(answer["go_version"]),
+        objects=answer["objects"],
+        bytes=answer["bytes"],
+        sampled=answer["sampled"],
+        goroutines=answer["goroutines"],
+        notes=tuple(map(printable_line, answer["notes"] or ())),
+        answers=tuple(
+            Answer(one["id"], one["objects"], one["bytes"], _holders(one["holders"]))
+            for one in answer["answers"] or ()
+        ),
+        sites=tuple(map(_site, answer["sites"] or ())),
+        dominators=tuple(
+            Dominator(printable_line(one["name"], 1000), one["kind"], one["retained_bytes"])
+            for one in answer["dominators"] or ()
+        ),
+    )
+
+
+def _site(one: dict[str, Any]) -> Site:
+    return Site(
+        objects=one["objects"],
+        bytes=one["bytes"],
+        new_objects=one["new_objects"],
+        new_bytes=one["new_bytes"],
+        type=printable_line(one["type"]),
+        stack=tuple(
+            Frame(printable_line(frame["function"]), printable_line(frame["file"]), frame["line"])
+            for frame in one["stack"] or ()
+        ),
+        holders=_holders(one["holders"]),
+    )
+
+
+def _holders(found: Sequence[dict[str, Any]] | None) -> tuple[Holder, ...]:
+    return tuple(map(_holder, found or ()))
+
+
+def _holder(one: dict[str, Any]) -> Holder:
+    container, goroutine = one["container"], one["goroutine"]
+    return Holder(
+        root_kind=one["root_kind"],
+        root=printable_line(one["root"]),
+        path=tuple(map(printable_line, one["path"] or ())),
+        container=None
+        if container is None
+        else Container(
+            container["kind"],
+            printable_line(container["type"]),
+            printable_line(container["name"]),
+            container["id"],
+        ),
+        objects=one["objects"],
+        bytes=one["bytes"],
+        retained_bytes=one["retained_bytes"],
+        share=one["share"],
+        held_by_nothing_else=one["held_by_nothing_else"],
+        goroutine=None if goroutine is None else _goroutine(goroutine),
+    )
+
+
+def _goroutine(one: dict[str, Any]) -> HolderGoroutine:
+    return HolderGoroutine(
+        function=printable_line(one["function"]),
+        wait=printable_line(one["wait"]),
+        created_by=printable_line(one["created_by"]),
+        file=printable_line(one["file"]),
+        line=one["line"],
+        variable=printable_line(one["variable"]),
+        frame=printable_line(one["frame"]),
+        count=one["count"],
+    )

@@ -1,0 +1,238 @@
+"""Who holds what, on real dumps of a program that leaks in every way."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pytest_echoleak.heap.analysis import Analysis, Answer, Holder, Question, analyse
+from tests.heap.dumps import COUNT, SOURCE, Dumps, line_of, make_dumps
+
+# The leak's name, its root's kind, what holds it, and the container that grows.
+EXPECTED = {
+    "session": (
+        "package variable",
+        "main.sessions (package variable) -> map[int]*main.session -> *main.session",
+        "map main.sessions",
+    ),
+    "token": (
+        "package variable",
+        "main.sessions (package variable) -> map[int]*main.session -> *main.session"
+        " -> token []byte",
+        "map main.sessions",
+    ),
+    "entry": (
+        "goroutine",
+        "goroutine main.main [dumping heap], main.(*server).serve (variable s)"
+        " -> cache.items []*main.entry -> *main.entry",
+        "slice s.cache.items",
+    ),
+    "goroutine": (
+        "goroutine",
+        "goroutine main.waitForever [chan receive], main.waitForever (variable buffer) -> []byte",
+        "",
+    ),
+    "closure": (
+        "package variable",
+        "main.listeners (package variable) -> []func() int -> func main.listen.func1"
+        " -> state *[150]int",
+        "slice main.listeners",
+    ),
+    "timer": (
+        "timer",
+        "a timer -> func main.later.func1 -> buffer *[300]byte",
+        "timer heap timer heap",
+    ),
+    "context": (
+        "package variable",
+        "main.parent (package variable) -> *context.cancelCtx"
+        " -> children map[context.canceler]struct {} -> *context.cancelCtx",
+        "map main.parent.children",
+    ),
+    "list": (
+        "package variable",
+        "main.recent (package variable) -> *list.List -> *main.entry",
+        "list main.recent",
+    ),
+    "chain": (
+        "package variable",
+        "main.chain (package variable) -> *main.node",
+        "linked list main.chain",
+    ),
+    "channel": (
+        "package variable",
+        "main.queue (package variable) -> chan *main.event -> *main.event",
+        "channel main.queue",
+    ),
+    "syncmap": (
+        "package variable",
+        "main.seen (package variable) -> sync.Map -> *main.event",
+        "sync.Map main.seen",
+    ),
+    "finalizer": ("finalizer", "the finalizer of *main.conn -> peer *main.conn", ""),
+    "extra": (
+        "package variable",
+        "main.settings (package variable) -> Extra map[string][]byte -> []byte",
+        "map main.settings.Extra",
+    ),
+}
+NEWEST = ("local", "go1.27.3")
+# Maps and sync.Map have other insides, closures no names of what they captured.
+OLDER = ("go1.24.11", "go1.21.13")
+
+
+@pytest.fixture(scope="module", params=NEWEST + OLDER)
+def toolchain(request: pytest.FixtureRequest) -> str:
+    """Each Go, one after the other."""
+    name: str = request.param
+    return name
+
+
+@pytest.fixture(scope="module")
+def dumps(toolchain: str, tmp_path_factory: pytest.TempPathFactory) -> Dumps:
+    """The dumps of that Go."""
+    return make_dumps(tmp_path_factory.mktemp("dumps"), toolchain)
+
+
+@pytest.fixture(scope="module")
+def analysis(dumps: Dumps) -> Analysis:
+    """All questions at once."""
+    leaks = [*EXPECTED, "twice"]
+    questions = [Question(leak, file=str(SOURCE), line=line_of(leak)) for leak in leaks]
+    return analyse(
+        dumps.after, dumps.binary, before=dumps.before, questions=questions, growth=True, top=60
+    )
+
+
+@pytest.mark.parametrize("leak", EXPECTED)
+def test_each_holder_is_named(analysis: Analysis, toolchain: str, leak: str) -> None:
+    kind, text, container = EXPECTED[leak]
+    first = answer_of(analysis, leak).holders[0]
+    assert first.root_kind == kind
+    if toolchain in NEWEST:
+        assert text_of(first) == text
+        assert container_of(first) == container
+    else:
+        assert text_of(first).split(" -> ")[0] == text.split(" -> ")[0]
+
+
+@pytest.mark.parametrize("leak", EXPECTED)
+def test_every_object_made_in_between_is_found_and_explained(analysis: Analysis, leak: str) -> None:
+    answer = answer_of(analysis, leak)
+    # A line may allocate two objects, and the map's groups; the tiny allocator shares blocks.
+    assert answer.objects >= COUNT
+    assert answer.holders[0].objects >= COUNT
+    assert answer.holders[0].share > 0.8
+
+
+def test_both_holders_of_an_object_are_listed(analysis: Analysis) -> None:
+    answer = answer_of(analysis, "twice")
+    assert answer.objects == COUNT
+    assert sorted(container_of(holder) for holder in answer.holders) == [
+        "map main.byName",
+        "slice main.inOrder",
+    ]
+    assert {holder.objects for holder in answer.holders} == {COUNT}
+    assert {holder.held_by_nothing_else for holder in answer.holders} == {0}
+
+
+def test_what_a_middleware_keeps_is_named_by_its_slice_alone(analysis: Analysis) -> None:
+    """No frame of the stack that allocates a request is the middleware's."""
+    held = [
+        holder
+        for site in analysis.sites
+        for holder in site.holders
+        if holder.root == "main.requests (package variable)" and holder.path[-1] == "*http.Request"
+    ]
+    assert [holder.objects for holder in held] == [COUNT]
+    assert held[0].path == ("[]*http.Request", "*http.Request")
+    # With what hangs from the request: its URL, header and strings.
+    assert held[0].retained_bytes > held[0].bytes
+
+
+def test_goroutines_are_grouped_by_function_and_what_they_wait_for(analysis: Analysis) -> None:
+    (holder,) = answer_of(analysis, "goroutine").holders
+    assert holder.goroutine is not None
+    assert holder.goroutine.count == COUNT
+    assert holder.goroutine.function == "main.waitForever"
+    assert holder.goroutine.wait == "chan receive"
+    assert holder.goroutine.created_by == "main.(*server).round"
+    assert holder.goroutine.file == str(SOURCE)
+    assert SOURCE.read_text().splitlines()[holder.goroutine.line - 1].strip() == "go waitForever()"
+
+
+def test_retained_bytes_are_those_of_the_entries(analysis: Analysis) -> None:
+    """A session retains its token, an event its payload."""
+    (token,) = answer_of(analysis, "token").holders
+    assert token.bytes == COUNT * 48
+    assert token.retained_bytes == COUNT * (48 + 32)
+
+
+def test_same_container_has_the_same_number(analysis: Analysis) -> None:
+    token = answer_of(analysis, "token").holders[0].container
+    session = answer_of(analysis, "session").holders[0].container
+    extra = answer_of(analysis, "extra").holders[0].container
+    assert token is not None
+    assert token == session
+    assert extra is not None
+    assert token.number != extra.number
+
+
+def test_counts_agree_with_the_runtimes(analysis: Analysis) -> None:
+    assert analysis.notes == ()
+    assert analysis.goroutines > COUNT
+    assert 0 < analysis.sampled <= analysis.objects
+
+
+def test_question_by_stack_finds_the_same_as_by_line(dumps: Dumps, analysis: Analysis) -> None:
+    site = next(s for s in analysis.sites if s.stack[0].function == "main.newToken")
+    question = Question("stack", frames=site.stack)
+    found = analyse(dumps.after, dumps.binary, before=dumps.before, questions=[question])
+    assert found.answers[0].objects == answer_of(analysis, "token").objects
+    texts = [text_of(holder) for holder in found.answers[0].holders]
+    assert texts == [text_of(holder) for holder in answer_of(analysis, "token").holders]
+
+
+def test_single_dump_counts_what_was_there_before_too(dumps: Dumps) -> None:
+    question = Question("token", file="main.go", line=line_of("token"))
+    (answer,) = analyse(dumps.after, dumps.binary, questions=[question]).answers
+    assert answer.objects == COUNT + 20
+
+
+def test_stack_that_allocated_nothing_has_no_holder(dumps: Dumps) -> None:
+    (answer,) = analyse(dumps.after, dumps.binary, questions=[Question("x", file="x.go")]).answers
+    assert (answer.objects, answer.holders) == (0, ())
+
+
+@pytest.mark.parametrize("toolchain", ["local"], indirect=True)
+@pytest.mark.parametrize(
+    ("flags", "notes", "root"),
+    [
+        ("-w", ["no DWARF"], "main.listeners (package variable)"),
+        ("-s -w", ["no symbols", "no DWARF"], "a package variable without a name"),
+    ],
+)
+def test_stripped_binary_is_said_to_have_no_names(
+    tmp_path: Path, flags: str, notes: list[str], root: str, toolchain: str
+) -> None:
+    dumps = make_dumps(tmp_path, toolchain, f"-ldflags={flags}")
+    question = Question("closure", file="main.go", line=line_of("closure"))
+    found = analyse(dumps.after, dumps.binary, questions=[question])
+    assert [note for note, part in zip(found.notes, notes, strict=True) if part in note]
+    assert found.answers[0].holders[0].root == root
+
+
+def answer_of(analysis: Analysis, leak: str) -> Answer:
+    return next(answer for answer in analysis.answers if answer.id == leak)
+
+
+def text_of(holder: Holder) -> str:
+    """The holder's text without what the same line allocates below the object it names."""
+    return holder.text.removesuffix(" -> payload *[128]byte").removesuffix(" -> body *[96]byte")
+
+
+def container_of(holder: Holder) -> str:
+    if holder.container is None:
+        return ""
+    return f"{holder.container.kind} {holder.container.name}"
