@@ -217,21 +217,43 @@ func unescape(name string) string {
 	return strings.ReplaceAll(name, "%2e", ".")
 }
 
-// shorten drops the folders of every package's path in a name: a/b/c.T becomes c.T.
+// shorten drops the folders of every package's path in a name: a/b/c.T becomes c.T, and a/b/v5.T, as
+// the package is called, b.T.
 func shorten(name string) string {
 	var out strings.Builder
-	start := 0
+	start, before := 0, 0
+	flush := func(end int) {
+		last := name[start:end]
+		if dot := strings.IndexByte(last, '.'); before < start && isMajor(last, dot) {
+			last = name[before:start-1] + last[dot:]
+		}
+		out.WriteString(last)
+	}
 	for i := 0; i < len(name); i++ {
 		switch c := name[i]; {
 		case c == '/':
-			start = i + 1
+			before, start = start, i+1
 		case strings.IndexByte("[]*(){}, <>;", c) >= 0:
-			out.WriteString(name[start : i+1])
-			start = i + 1
+			flush(i)
+			out.WriteByte(c)
+			before, start = i+1, i+1
 		}
 	}
-	out.WriteString(name[start:])
+	flush(len(name))
 	return out.String()
+}
+
+// isMajor tells whether a name begins with v2, v3 ... before its dot.
+func isMajor(name string, dot int) bool {
+	if dot < 2 || name[0] != 'v' {
+		return false
+	}
+	for _, c := range name[1:dot] {
+		if c < '0' || c > '9' {
+			return false
+		}
+	}
+	return true
 }
 
 var order = binary.LittleEndian

@@ -231,18 +231,7 @@ func (f *finder) containerAt(h *held, at int) *container {
 	if kind == "" {
 		kind = "struct"
 	}
-	name := h.name
-	for i := 0; i <= at; i++ {
-		if fields := h.elements[i].fields; fields != "" {
-			if name == "" && i > 0 {
-				name = strings.ToLower(strings.TrimLeft(lastName(h.elements[i-1].typ), "*[]"))
-			}
-			if name != "" {
-				name += "."
-			}
-			name += fields
-		}
-	}
+	name := containerPath(h, at)
 	number, known := f.numbers[e.first]
 	if !known {
 		number = len(f.numbers) + 1
@@ -251,8 +240,22 @@ func (f *finder) containerAt(h *held, at int) *container {
 	return &container{Kind: kind, Type: e.typ, Name: name, ID: number}
 }
 
-func lastName(typ string) string {
-	return typ[strings.LastIndexByte(typ, '.')+1:]
+// Beyond so many elements a container is named by the struct that has it, not from the root.
+const namedFromRoot = 3
+
+// containerPath says where a container is as code does: main.sessions, s.cache.items, or, far from
+// its root or below a word without a name, handlers.Previews.pages.
+func containerPath(h *held, at int) string {
+	if at > 0 && h.elements[at].fields != "" && (at >= namedFromRoot || h.name == "") {
+		return strings.TrimLeft(h.elements[at-1].typ, "*[]") + "." + h.elements[at].fields
+	}
+	name := h.name
+	for i := 0; i <= at; i++ {
+		if fields := h.elements[i].fields; fields != "" && name != "" {
+			name += "." + fields
+		}
+	}
+	return name
 }
 
 // entries are the nodes right below a group's container, or what its goroutines hold.

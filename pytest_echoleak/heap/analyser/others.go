@@ -4,8 +4,8 @@ package main
 // and of one object. A holder that lies further away is not one that a developer would name.
 const (
 	totalBudget = 2_000_000
-	groupBudget = 100_000
-	maxVisits   = 2_000
+	groupBudget = 50_000
+	maxVisits   = 1_000
 )
 
 // others finds what else holds a group's objects: paths that do not lead over its container. Where

@@ -104,19 +104,31 @@ const maxPointedTo = 2_000
 // pointedTo adds what the variables point to on the same stack: values that do not escape have no
 // object, and no map of their frame names their pointers.
 func (y *typing) pointedTo(g *goroutine, found stackVariables) stackVariables {
+	if len(g.frames) == 0 {
+		return found
+	}
 	known := map[uint64]bool{}
+	last := &g.frames[len(g.frames)-1]
+	low, high := g.frames[0].sp, last.sp+uint64(last.size)
 	for i := 0; i < len(found) && len(known) < maxPointedTo; i++ {
 		v := found[i]
 		if v.deref {
 			continue
 		}
 		for off := v.inValue &^ 7; off+8 <= v.inValue+v.size; off += 8 {
-			leaf, ok := y.t.leafAt(v.typ, off)
 			at := placeOnStack(g, v.addr+off-v.inValue)
-			if !ok || at < 0 || y.t.types[leaf.typ].kind != kindPointer {
+			if at < 0 {
+				break
+			}
+			to := word(y.g.d.data, at)
+			if to < low || to >= high {
 				continue
 			}
-			to, elem := word(y.g.d.data, at), y.t.types[leaf.typ].elem
+			leaf, ok := y.t.leafAt(v.typ, off)
+			if !ok || y.t.types[leaf.typ].kind != kindPointer {
+				continue
+			}
+			elem := y.t.types[leaf.typ].elem
 			if elem == noType || known[to] || placeOnStack(g, to) < 0 || y.t.types[elem].size < 8 {
 				continue
 			}
