@@ -65,6 +65,7 @@ var (
 	inOrder   []*twin
 	never     = make(chan struct{})
 	parent    context.Context
+	password  []byte
 	settings  = struct{ Extra map[string][]byte }{map[string][]byte{}}
 )
 
@@ -195,6 +196,7 @@ func (s *server) round(handler http.Handler, count, base int) {
 
 func main() {
 	runtime.MemProfileRate = 1
+	password = append(password, "a-value-that-must-stay-in-the-dump"...)
 	count, _ := strconv.Atoi(os.Getenv("COUNT"))
 	var cancel context.CancelFunc
 	parent, cancel = context.WithCancel(context.Background())
