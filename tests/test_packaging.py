@@ -47,6 +47,8 @@ def test_wheel_holds_every_module_and_the_licence(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     modules = {str(path.relative_to(ROOT)) for path in (ROOT / "pytest_echoleak").rglob("*.py")}
     assert modules <= names
+    sources = ROOT / "pytest_echoleak" / "heap" / "analyser"
+    assert {str(path.relative_to(ROOT)) for path in sources.iterdir()} <= names
     assert any(name.endswith("LICENSE") for name in names)
 
 

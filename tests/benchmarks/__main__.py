@@ -1,6 +1,6 @@
 """All benchmarks, side by side in one run: `make bench`. Writes the table into the README.
 
-    python -m tests.benchmarks [--runtime process|docker] [--only loads,profiles,verdicts,workers]
+    python -m tests.benchmarks [--runtime process|docker] [--only loads,profiles,heaps,...]
 
 With --only the table is printed, and the README left as it is.
 """
@@ -15,7 +15,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tests.benchmarks import loads, profiles, verdicts, workers
+from tests.benchmarks import heaps, loads, profiles, verdicts, workers
 from tests.benchmarks.table import Row, describe_machine, to_markdown, write
 
 README = Path(__file__).resolve().parents[2] / "README.md"
@@ -25,7 +25,7 @@ def main() -> int:
     """Run the benchmarks, and return 1 where a requirement is missed."""
     parser = argparse.ArgumentParser(prog="make bench", description="The plugin's speed")
     parser.add_argument("--runtime", choices=("process", "docker"), default="process")
-    parser.add_argument("--only", default="", help="some of loads,profiles,verdicts,workers")
+    parser.add_argument("--only", default="", help="some of loads,profiles,verdicts,workers,heaps")
     arguments = parser.parse_args()
     runtime = arguments.runtime
     parts: dict[str, Callable[[], Iterator[Row]]] = {
@@ -33,6 +33,7 @@ def main() -> int:
         "profiles": profiles.rows,
         "verdicts": lambda: verdicts.rows(runtime),
         "workers": lambda: workers.rows(runtime),
+        "heaps": heaps.rows,
     }
     chosen = arguments.only.split(",") if arguments.only else list(parts)
     if unknown := set(chosen) - set(parts):

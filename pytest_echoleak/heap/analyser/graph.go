@@ -12,6 +12,7 @@ type graph struct {
 
 	// The tree of shortest paths: who reached a node first (`none`: a root of its own, or unreached).
 	parent  []uint32
+	depth   []uint32 // how far from its root
 	reached []bool
 	tops    []uint32 // roots that are children of the top
 	visits  []uint32 // nodes in the order of being reached
@@ -63,6 +64,7 @@ func (g *graph) search(x *index) {
 	for i := range g.parent {
 		g.parent[i] = none
 	}
+	g.depth = make([]uint32, g.nodes())
 	g.reached = make([]bool, g.nodes())
 	g.visits = make([]uint32, 0, g.nodes())
 	for wave := 0; wave < waves; wave++ {
@@ -107,6 +109,9 @@ func (g *graph) spread(wave int, wanted func(*root) bool) {
 func (g *graph) reach(node, from uint32) {
 	g.reached[node] = true
 	g.parent[node] = from
+	if from != none {
+		g.depth[node] = g.depth[from] + 1
+	}
 	g.visits = append(g.visits, node)
 }
 

@@ -79,8 +79,12 @@ func (f *finder) count(out *response, sites []int32) {
 }
 
 func (f *finder) answer(q *question, sites []int32, stacks [][]place, old map[uint64]bool) answer {
-	wanted := recordsOf(stacks, q)
-	out := answer{ID: q.ID, Stacks: len(wanted)}
+	wanted := make([]bool, len(stacks))
+	out := answer{ID: q.ID}
+	for of := range recordsOf(stacks, q) {
+		wanted[of] = true
+		out.Stacks++
+	}
 	var targets []uint32
 	for i, of := range sites {
 		if of >= 0 && wanted[of] && f.isNew(i, old) {

@@ -46,7 +46,9 @@ type group struct {
 const (
 	maxHolders = 12
 	// So many objects of a site are looked at one by one; the others are counted alike.
-	maxTargets = 20_000
+	maxTargets = 5_000
+	// Less of them where their paths are long, as those of a linked list are.
+	maxHops = 20_000_000
 )
 
 // finder answers questions on one dump.
@@ -61,11 +63,15 @@ type finder struct {
 
 // holders groups objects by who holds them.
 func (f *finder) holders(targets []uint32) []holder {
+	hops := 0
+	for _, target := range targets {
+		hops += int(f.g.depth[target])
+	}
+	step := 1 + len(targets)/maxTargets + hops/maxHops
 	looked := targets
-	if len(looked) > maxTargets {
-		step := len(looked) / maxTargets
+	if step > 1 {
 		looked = nil
-		for i := 0; i < len(targets); i += step + 1 {
+		for i := 0; i < len(targets); i += step {
 			looked = append(looked, targets[i])
 		}
 	}
@@ -212,7 +218,14 @@ func (f *finder) describeGroup(g *group, scale float64, total int) holder {
 	if h.kind == rootTimer {
 		out.Container = &container{Kind: "timer heap", Type: "timers", Name: "timer heap"}
 	}
-	out.Retained = uint64(float64(f.retainedBy(f.entries(g, at))) * scale)
+	out.Retained = f.retainedBy(f.entries(g, at))
+	if scale > 1 {
+		// Several of the objects may lie below one entry: then this estimate is too high.
+		out.Retained = uint64(float64(out.Retained) * scale)
+		if most := f.mostRetained(h, at); out.Retained > most {
+			out.Retained = most
+		}
+	}
 	if h.goroutine != nil {
 		info := *h.goroutine
 		seen := map[int]bool{}
@@ -264,7 +277,7 @@ func (f *finder) entries(g *group, at int) map[uint32]bool {
 	for i, h := range g.helds {
 		switch {
 		case h.gid >= 0 && at < 0:
-			out[f.rootOf(g.targets[i])] = true
+			out[h.top] = true
 		case at+1 < len(h.elements) && at >= 0:
 			out[h.elements[at+1].first] = true
 		default:
@@ -274,11 +287,12 @@ func (f *finder) entries(g *group, at int) map[uint32]bool {
 	return out
 }
 
-func (f *finder) rootOf(node uint32) uint32 {
-	for f.g.parent[node] != none {
-		node = f.g.parent[node]
+// mostRetained is what a group's container keeps alive, or its root.
+func (f *finder) mostRetained(h *held, at int) uint64 {
+	if at >= 0 && at < len(h.elements) {
+		return f.retained[h.elements[at].first]
 	}
-	return node
+	return f.retained[h.top]
 }
 
 // retainedBy adds up what a set of nodes keeps alive; one that another of the set keeps counts once.

@@ -4,7 +4,7 @@ package main
 // and of one object. A holder that lies further away is not one that a developer would name.
 const (
 	totalBudget = 2_000_000
-	groupBudget = 50_000
+	groupBudget = 200_000
 	maxVisits   = 1_000
 )
 
@@ -18,7 +18,7 @@ func (f *finder) others(g *group, put func(held, uint32)) {
 			break
 		}
 		blocked := f.blocked(&g.helds[i], at, target)
-		if blocked == none || f.dominates(blocked, target) {
+		if blocked == none || f.dominates(blocked, target, &budget) {
 			continue
 		}
 		if path := f.pathAround(target, blocked, &budget); path != nil {
@@ -35,15 +35,15 @@ func (f *finder) blocked(h *held, at int, target uint32) uint32 {
 	if at >= 0 && at < len(h.elements) && h.elements[at].first != target {
 		return h.elements[at].first
 	}
-	if top := f.rootOf(target); int(top) >= f.g.objects {
-		return top
+	if int(h.top) >= f.g.objects {
+		return h.top
 	}
 	return none
 }
 
-func (f *finder) dominates(above, node uint32) bool {
+func (f *finder) dominates(above, node uint32, budget *int) bool {
 	for at := f.idom[node]; at != none; at = f.idom[at] {
-		if at == above {
+		if *budget--; at == above || *budget < 0 {
 			return true
 		}
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"sort"
 	"strings"
 )
 
@@ -36,12 +37,26 @@ type namer struct {
 	y *typing
 	t *typeTable
 	x *index
+
+	slots map[uint32][]slotOf // of objects with many pointers
 }
 
-// nodesTo returns the nodes of the shortest path to a node, its root first.
+// Of a longer path the middle is left out: so far away are nodes of a chain alone.
+const pathEnds = 500
+
+// nodesTo returns the nodes of the shortest path to a node, its root first; `none` stands for nodes
+// left out.
 func (n *namer) nodesTo(node uint32) []uint32 {
+	depth := n.g.depth[node]
 	var path []uint32
 	for at := node; at != none; at = n.g.parent[at] {
+		left := n.g.depth[at]
+		if depth > 2*pathEnds && left > pathEnds && depth-left > pathEnds {
+			if path[len(path)-1] != none {
+				path = append(path, none)
+			}
+			continue
+		}
 		path = append(path, at)
 	}
 	for i, j := 0, len(path)-1; i < j; i, j = i+1, j-1 {
@@ -81,9 +96,11 @@ func (n *namer) step(from, to uint32) []step {
 
 // slot returns the offset of the pointer from one object to another, and where it lies in the dump.
 func (n *namer) slot(from, to uint32) (uint64, int) {
-	d := n.g.d
-	pos, size := int(d.pos[from]), int(d.size[from])
-	r := reader{data: d.data, at: pos + size}
+	pos := int(n.g.d.pos[from])
+	if n.g.start[from+1]-n.g.start[from] > manySlots {
+		return n.slotOfMany(from, to)
+	}
+	r := reader{data: n.g.d.data, at: pos + int(n.g.d.size[from])}
 	for at := n.g.start[from]; r.number() != 0; at++ {
 		off := r.number()
 		if n.g.to[at] == to {
@@ -91,6 +108,36 @@ func (n *namer) slot(from, to uint32) (uint64, int) {
 		}
 	}
 	return 0, pos
+}
+
+// An object with more pointers has an index of them made: thousands of paths may lead through it.
+const manySlots = 64
+
+// slotOf is one pointer of an object.
+type slotOf struct {
+	to  uint32
+	off uint64
+}
+
+func (n *namer) slotOfMany(from, to uint32) (uint64, int) {
+	pos := int(n.g.d.pos[from])
+	slots, known := n.slots[from]
+	if !known {
+		r := reader{data: n.g.d.data, at: pos + int(n.g.d.size[from])}
+		for at := n.g.start[from]; r.number() != 0; at++ {
+			off := r.number()
+			if n.g.to[at] != none {
+				slots = append(slots, slotOf{n.g.to[at], off})
+			}
+		}
+		sort.SliceStable(slots, func(a, b int) bool { return slots[a].to < slots[b].to })
+		n.slots[from] = slots
+	}
+	i := sort.Search(len(slots), func(i int) bool { return slots[i].to >= to })
+	if i == len(slots) || slots[i].to != to {
+		return 0, pos
+	}
+	return slots[i].off, pos + int(slots[i].off)
 }
 
 func (n *namer) fromObject(from, to uint32, off uint64, at int) []step {
@@ -248,6 +295,9 @@ func (n *namer) unknown(to uint32) step {
 func (n *namer) elements(path []uint32) []element {
 	var out []element
 	for i := 1; i < len(path); i++ {
+		if path[i] == none || path[i-1] == none {
+			continue
+		}
 		for _, s := range n.step(path[i-1], path[i]) {
 			if s.typ == "" || s.typ == "?" && len(out) > 0 && out[len(out)-1].typ == "?" {
 				// The inside of a container, or one more object of which nothing is known.

@@ -25,16 +25,17 @@ type held struct {
 	elements  []element
 	goroutine *goroutineInfo
 	gid       int
+	top       uint32 // the root's node
 }
 
 // hold names the shortest path to an object.
 func (n *namer) hold(path []uint32) held {
 	top := path[0]
 	if int(top) < n.g.objects {
-		return held{kind: rootNothing, root: "nothing that the dump shows", key: rootNothing}
+		return held{kind: rootNothing, root: "nothing that the dump shows", key: rootNothing, gid: -1, top: top}
 	}
 	one := &n.g.roots[int(top)-n.g.objects]
-	h := held{kind: one.kind, elements: n.elements(path), gid: -1}
+	h := held{kind: one.kind, elements: n.elements(path), gid: -1, top: top}
 	switch one.kind {
 	case rootVariable:
 		h.name = shorten(one.name)
@@ -107,7 +108,7 @@ func (n *namer) holdByRuntime(h *held, one *root, path []uint32) {
 		}
 	}
 	for i, node := range path {
-		if int(node) >= n.g.objects || n.y.of[node] == noType {
+		if node == none || int(node) >= n.g.objects || n.y.of[node] == noType {
 			continue
 		}
 		name := n.t.types[n.y.of[node]].name

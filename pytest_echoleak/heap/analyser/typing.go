@@ -118,7 +118,9 @@ func (y *typing) headers() {
 			continue
 		}
 		first := word(d.data, int(d.pos[i]))
-		if typ, ok := y.t.byRuntime[first-y.t.program.slide]; ok {
+		typ, ok := y.t.byRuntime[first-y.t.program.slide]
+		// The runtime's own types of a map say nothing of its keys and elements: pointers do.
+		if ok && !strings.Contains(y.t.types[typ].name, "internal/runtime/maps.") {
 			y.assign(uint32(i), typ, 8, rankHeader, d.size[i]-8 >= 2*y.t.types[typ].size)
 		}
 	}
