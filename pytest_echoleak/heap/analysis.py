@@ -17,6 +17,15 @@ from pytest_echoleak.text import last_lines, printable_line
 
 TIME_LIMIT_SECONDS = 120.0
 MEMORY_LIMIT_BYTES = 4 << 30
+_CRASH_LINES = 20
+# How Go's runtime says so, wherever it needs memory.
+_OUT_OF_MEMORY = (
+    "out of memory",
+    "cannot allocate",
+    "failed to allocate",
+    "failed to reserve",
+    "failed to create new OS thread",
+)
 
 
 @dataclass(frozen=True)
@@ -217,12 +226,16 @@ def _run(program: Path, request: dict[str, Any], seconds: float, memory_bytes: i
 
 
 def _crash(dump: str, log: str, memory_bytes: int) -> str:
-    if "out of memory" in log or "cannot allocate memory" in log:
+    if any(words in log for words in _OUT_OF_MEMORY):
         return (
             f"The heap dump {dump} needs more than {memory_bytes / 1e9:.1f} GB of memory to be"
             " analysed: it is too large, or damaged."
         )
-    return f"The analyser of heap dumps ended without an answer about {dump}.\n\n{last_lines(log)}"
+    # What a Go program dies of stands first, the registers last.
+    first = "\n".join(log.splitlines()[:_CRASH_LINES])
+    return (
+        f"The analyser of heap dumps ended without an answer about {dump}.\n\n{last_lines(first)}"
+    )
 
 
 def _analysis(answer: dict[str, Any]) -> Analysis:

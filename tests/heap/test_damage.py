@@ -110,7 +110,7 @@ def test_binary_that_is_none_is_an_error(dumps: Dumps, place: Path, content: byt
 
 def test_too_little_memory_is_said(dumps: Dumps) -> None:
     with pytest.raises(HeapDumpError, match=r"needs more than 0\.0 GB of memory"):
-        analyse(dumps.after, dumps.binary, histogram=True, memory_bytes=8 << 20)
+        analyse(dumps.after, dumps.binary, histogram=True, memory_bytes=24 << 20)
 
 
 def test_time_limit_is_said(dumps: Dumps) -> None:

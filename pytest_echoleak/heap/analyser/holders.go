@@ -46,7 +46,7 @@ type group struct {
 const (
 	maxHolders = 12
 	// So many objects of a site are looked at one by one; the others are counted alike.
-	maxTargets = 5_000
+	maxTargets = 2_000
 	// Less of them where their paths are long, as those of a linked list are.
 	maxHops = 20_000_000
 )
@@ -287,12 +287,12 @@ func (f *finder) entries(g *group, at int) map[uint32]bool {
 	return out
 }
 
-// mostRetained is what a group's container keeps alive, or its root.
+// mostRetained is what a group's container keeps alive; of a group without one it is everything.
 func (f *finder) mostRetained(h *held, at int) uint64 {
 	if at >= 0 && at < len(h.elements) {
 		return f.retained[h.elements[at].first]
 	}
-	return f.retained[h.top]
+	return f.g.d.heapBytes
 }
 
 // retainedBy adds up what a set of nodes keeps alive; one that another of the set keeps counts once.

@@ -137,7 +137,14 @@ func (t *typeTable) text(i int32) string {
 	if one.kind == kindUnsafe {
 		return "unsafe.Pointer"
 	}
-	name := shorten(one.name)
+	if one.text == "" {
+		one.text = readable(one.name)
+	}
+	return one.text
+}
+
+func readable(name string) string {
+	name = shorten(name)
 	name = strings.ReplaceAll(name, "interface {}", "any")
 	if strings.HasSuffix(name, "]uint8") {
 		name = strings.TrimSuffix(name, "uint8") + "byte"

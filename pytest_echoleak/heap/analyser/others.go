@@ -4,7 +4,7 @@ package main
 // and of one object. A holder that lies further away is not one that a developer would name.
 const (
 	totalBudget = 2_000_000
-	groupBudget = 200_000
+	groupBudget = 50_000
 	maxVisits   = 1_000
 )
 

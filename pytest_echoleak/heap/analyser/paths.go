@@ -42,7 +42,7 @@ type namer struct {
 }
 
 // Of a longer path the middle is left out: so far away are nodes of a chain alone.
-const pathEnds = 500
+const pathEnds = 50
 
 // nodesTo returns the nodes of the shortest path to a node, its root first; `none` stands for nodes
 // left out.

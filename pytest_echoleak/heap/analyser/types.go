@@ -43,6 +43,7 @@ type field struct {
 // typ is a Go type. elem is also the type under a map or channel.
 type typ struct {
 	name    string
+	text    string // the name for people, made when first asked for
 	kind    int
 	size    uint64
 	elem    int32
