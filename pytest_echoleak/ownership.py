@@ -174,15 +174,17 @@ def _is_below(package: str, module: str) -> bool:
     return package == module or package.startswith(module + "/")
 
 
-def _root(package: str, file: str, modules: Sequence[Module]) -> str:
-    """Return the folder of a module, of which `package` is a part that lies in `file`'s folder."""
+def _root(name: str, file: str, modules: Sequence[Module]) -> str:
+    """Return the folder of a module, of which the package `name` is a part in `file`'s folder."""
     folder = str(PurePosixPath(file).parent)
     for module in modules:
+        package = (module.main_package or name) if name == "main" else name
         inside = package.removeprefix(module.path).strip("/")
-        if _is_below(package, module.path) and folder.endswith("/" + inside):
+        fits = not inside or folder.endswith(f"/{inside}")
+        if _is_below(package, module.path) and fits:
             return folder[: -len(inside) - 1] if inside else folder
     shared = 0
-    names, folders = package.split("/"), folder.split("/")
+    names, folders = name.split("/"), folder.split("/")
     while shared < min(len(names), len(folders)) and names[-1 - shared] == folders[-1 - shared]:
         shared += 1
-    return "/".join(folders[:-shared]) if shared and package != "main" else ""
+    return "/".join(folders[:-shared]) if shared and name != "main" else ""

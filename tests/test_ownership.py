@@ -209,6 +209,23 @@ class TestFiles:
         frame = Frame("example.com/shop/store.New", "example.com/shop/store/s.go", 5)
         assert own.location(frame).file == "store/s.go"
 
+    @pytest.mark.parametrize(
+        ("package", "folder", "shown"),
+        [
+            ("example.com/shop", "/src", "main.go"),
+            ("example.com/shop/cmd/server", "/src/cmd/server", "cmd/server/main.go"),
+            ("example.com/shop/cmd/server", "/elsewhere", "/elsewhere/main.go"),
+            ("command-line-arguments", "/src", "/src/main.go"),
+            ("", "/src", "/src/main.go"),
+        ],
+    )
+    def test_the_main_package_tells_the_root_of_a_module_without_others(
+        self, package: str, folder: str, shown: str
+    ) -> None:
+        main = Frame("main.main", f"{folder}/main.go", 9)
+        own = Ownership((Module("example.com/shop", None, package),), ((main,),))
+        assert own.location(main).file == shown
+
     def test_a_root_that_nobody_told_is_inferred_from_the_stacks(self) -> None:
         frame = Frame("example.com/shop/store.New", "/build/shop/store/s.go", 5)
         main = Frame("main.main", "/build/shop/cmd/server/main.go", 9)

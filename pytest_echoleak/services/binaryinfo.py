@@ -59,6 +59,7 @@ class BinaryInfo:
     """
 
     go_version: str = ""
+    main_package: str = ""
     main_module: str = ""
     modules: tuple[LinkedModule, ...] = ()
     has_trimmed_paths: bool = False
@@ -93,9 +94,11 @@ def read_image(image: mmap.mmap | bytes) -> BinaryInfo:
     is_elf = image[:4] == b"\x7fELF"
     goarch, is_dynamic = _elf(image) if is_elf else (None, False)
     main_module, modules, trimmed = _modules(text)
+    main_package = next((line[5:] for line in text.splitlines() if line.startswith("path\t")), "")
     sections = _elf_sections(image) if is_elf else frozenset()
     return BinaryInfo(
         go_version=go_version,
+        main_package=main_package,
         main_module=main_module,
         modules=modules,
         has_trimmed_paths=trimmed,
@@ -113,7 +116,11 @@ def own_modules(info: BinaryInfo) -> tuple[Module, ...]:
     File names then begin with the module's import path, which so is the root.
     """
     return tuple(
-        Module(module.path, module.path if info.has_trimmed_paths else None)
+        Module(
+            module.path,
+            module.path if info.has_trimmed_paths else None,
+            info.main_package if module.path == info.main_module else "",
+        )
         for module in info.local_modules
     )
 

@@ -17,11 +17,13 @@ class Module:
     """A Go module whose functions are the user's own.
 
     `path` is its import path (`example.com/shop`); `root` the folder that its files were compiled
-    in, as profiles name it (None where only the import path is known).
+    in, as profiles name it (None where only the import path is known). `main_package` is the import
+    path of the main package that was built, where that is in it and known.
     """
 
     path: str
     root: str | None = None
+    main_package: str = ""
 
 
 @dataclass(frozen=True)
