@@ -109,8 +109,7 @@ def _kept_request_lines(finding: Finding, one: str) -> list[str]:
         printable_line(finding.note) or "whole requests are retained",
         f"each {one} leaves {parts} ({units.size(finding.bytes_per_iteration)}) behind."
         " net/http allocates them, no line of the service:",
-        "look for what keeps a request, its context or its header beyond the handler; only a heap"
-        " dump would name it",
+        "look for what keeps a request, its context or its header beyond the handler",
     ]
 
 
