@@ -110,6 +110,7 @@ class _Check:
         self._allowances = tuple(Allowance(one) for one in allow)
         self._measurement = measurement
         self._clock = clock
+        self._has_agent = service.instance.endpoints().agent is not None
         self._idle: Round | None = None
         self._unreachable: Mapping[Stack, int] = {}
         self._dumping = Dumping(service, measurement)
@@ -142,7 +143,13 @@ class _Check:
         findings = judgement.steady
         if outcome.verdict == "inconclusive":
             findings += tuple(one for one in judgement.unclear if one.grew)
-        clues = clues_of(findings, judgement, self._whole(), self._ownership())
+        clues = clues_of(
+            findings,
+            judgement,
+            self._whole(),
+            self._ownership(),
+            shows_runtime=self._has_agent,
+        )
         no_holders = ""
         if outcome.verdict == "leak" and self._service.instance.ending() is None:
             held, no_holders = holders_of(judgement, findings, self._dumping, self._ownership())
@@ -335,7 +342,7 @@ class _Check:
                 f" ({self._options.max_seconds:g} s): give the check more time, or less to warm up"
             )
         if not isinstance(self._workload, Call):
-            if self._service.instance.endpoints().agent is not None:
+            if self._has_agent:
                 self._refuse_another_process(iterations)
             return
         self._idle = self._measurement.idle(0.1)

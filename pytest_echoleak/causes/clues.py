@@ -80,6 +80,8 @@ class Clues:
     - `holders`: empty where no heap was dumped.
     - `modules`: the paths of the service's modules.
     - `iterations`: how many were measured.
+    - `shows_runtime`: heap stacks come with the runtime's frames, as an agent tells them. Go up to
+      1.25 leaves out the innermost: where there is none, a call in the code allocated directly.
     - `trials`: what came when each request was sent alone; empty where nobody tried.
     """
 
@@ -90,6 +92,7 @@ class Clues:
     holders: tuple[Holder, ...] = ()
     modules: tuple[str, ...] = ()
     iterations: int = 1
+    shows_runtime: bool = True
     trials: tuple[Trial, ...] = ()
 
     @property

@@ -22,6 +22,7 @@ ContainerKind: TypeAlias = Literal["map", "sync.Map", "slice", "string", "list"]
 _FEW_OBJECTS = 0.1
 # ... and by at least half a word: what a slice of pointers takes while it still has room.
 _FEWEST_BYTES = 4.0
+_ONE_BLOCK = 2
 _FAR = 1_000
 
 _MAP_GROWS = ("runtime.mapassign", "runtime.hashGrow", "internal/runtime/maps.")
@@ -59,7 +60,7 @@ def containers(clues: Clues) -> tuple[Container, ...]:
     chains = [_own_functions(one) for one in clues.heap if one.place is not None]
     if not chains:
         return ()
-    steps = {one: _steps_between(chains, one) for one in _all_containers(clues)}
+    steps = {one: _steps_between(chains, one) for one in all_containers(clues)}
     nearest = min(steps.values(), default=_FAR)
     found = [one for one, step in steps.items() if step == nearest < _FAR]
     return tuple(sorted(found, key=lambda one: -one.bytes))
@@ -91,10 +92,11 @@ def _kinds(container: str) -> tuple[str, ...]:
     return {"sync.Map": ("map",), "[]byte": ("string",)}.get(container, (container,))
 
 
-def _all_containers(clues: Clues) -> Iterable[Container]:
+def all_containers(clues: Clues) -> Iterable[Container]:
+    """Yield whatever grows at lines of the user's as often as the finding does, near it or not."""
     groups: defaultdict[tuple[ContainerKind, Location], list[Grown]] = defaultdict(list)
     for one in (*clues.grown, *clues.around):
-        kind = _kind(one)
+        kind = _kind(one) or ("slice" if clues.shows_runtime and _is_moved(one) else None)
         if kind is not None and one.place is not None:
             groups[kind, one.place].append(one)
     counted = {id(one) for one in clues.grown}
@@ -124,6 +126,14 @@ def _kind(one: Grown) -> ContainerKind | None:
     if any(name.startswith(_BUFFERS) for name in one.foreign):
         return "string"
     return "slice" if any(name.startswith(_SLICE_GROWS) for name in one.inner) else None
+
+
+def _is_moved(one: Grown) -> bool:
+    """Tell whether one block became larger and larger, without the runtime's frame for that.
+
+    Of what allocates directly only append does: others would show frames, or more objects.
+    """
+    return one.kind == "heap" and not one.inner and abs(one.count) <= _ONE_BLOCK
 
 
 def _fills(kind: ContainerKind, count: float, size_bytes: float, entries: float) -> bool:

@@ -9,8 +9,12 @@ from dataclasses import replace
 from pytest_echoleak.causes.catalogue import CATALOGUE
 from pytest_echoleak.causes.cause import Cause
 from pytest_echoleak.causes.clues import Clues
+from pytest_echoleak.causes.containers import all_containers
+from pytest_echoleak.causes.evidence import reads_request
 from pytest_echoleak.causes.folding import fold_by_cause
 from pytest_echoleak.results import Finding
+
+_MOST_KEEPERS = 3
 
 
 def explain(clues: Sequence[Clues], own_causes: Sequence[Cause] = ()) -> tuple[Finding, ...]:
@@ -21,7 +25,22 @@ def explain(clues: Sequence[Clues], own_causes: Sequence[Cause] = ()) -> tuple[F
     warning: it must not hide a leak.
     """
     causes = (*(_careful(one) for one in own_causes), *CATALOGUE)
-    return fold_by_cause([(one, cause_of(one, causes)) for one in clues], causes)
+    return fold_by_cause([(_noted(one), cause_of(one, causes)) for one in clues], causes)
+
+
+def _noted(clues: Clues) -> Clues:
+    """Return the clues to kept requests with a note of what may keep them: no line of theirs does.
+
+    They have nothing of the user's on their stacks, but what keeps them grows at a line of his.
+    """
+    if not reads_request(clues):
+        return clues
+    keepers = sorted(all_containers(clues), key=lambda one: -one.bytes)[:_MOST_KEEPERS]
+    if not keepers:
+        return clues
+    lines = [f"{one.kind} at {one.place.file}:{one.place.line}" for one in keepers]
+    note = f"{clues.finding.note}; as often grew: {', '.join(lines)}"
+    return replace(clues, finding=replace(clues.finding, note=note.removeprefix("; ")))
 
 
 def cause_of(clues: Clues, causes: Sequence[Cause] = CATALOGUE) -> Cause | None:

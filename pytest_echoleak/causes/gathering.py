@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from pytest_echoleak.causes.clues import Clues, Grown
+from pytest_echoleak.causes.clues import Clues, Grown, Holder
 from pytest_echoleak.folding import Fold
 from pytest_echoleak.ownership import Ownership
 from pytest_echoleak.pprof.frames import Stack
@@ -16,9 +16,18 @@ _KINDS: tuple[Kind, ...] = ("heap", "goroutine")
 
 
 def clues_of(
-    findings: tuple[Finding, ...], judgement: Judgement, whole: Round, ownership: Ownership
+    findings: tuple[Finding, ...],
+    judgement: Judgement,
+    whole: Round,
+    ownership: Ownership,
+    *,
+    shows_runtime: bool,
+    holders: Mapping[Finding, tuple[Holder, ...]] | None = None,
 ) -> tuple[Clues, ...]:
-    """Return what is known of each of `findings`; `whole` is the check as a single round."""
+    """Return what is known of each of `findings`; `whole` is the check as a single round.
+
+    `shows_runtime`: the heap's stacks were told by an agent. `holders`: from a heap dump, if any.
+    """
     grown = {kind: dict(_grown(kind, whole, ownership)) for kind in _KINDS}
     modules = tuple(module.path for module in ownership.modules)
     return tuple(
@@ -29,6 +38,8 @@ def clues_of(
             siblings=tuple(one for one in findings if one is not finding),
             modules=modules,
             iterations=whole.iterations,
+            shows_runtime=shows_runtime,
+            holders=(holders or {}).get(finding, ()),
         )
         for finding in findings
     )

@@ -148,10 +148,7 @@ def _kept_request_lines(finding: Finding, one: str) -> list[str]:
         " net/http allocates them, no line of the service",
     ]
     if not finding.holders:
-        lines += [
-            "look for what keeps a request, its context or its header beyond the handler; only a"
-            " heap dump would name it"
-        ]
+        lines.append("look for what keeps a request, its context or its header beyond the handler")
     return lines
 
 

@@ -128,6 +128,10 @@ MADE: dict[str, tuple[str, Clues]] = {
         clues(container("bytes.growSlice", "bytes.(*Buffer).grow", inner="runtime.growslice")),
     ),
     "a string": ("unbounded-slice", clues(container(inner="runtime.concatstring2"))),
+    "a slice, of Go 1.25": (
+        "unbounded-slice",
+        clues(allocated(), around=(replace(SLICE, inner=(), count=1),)),
+    ),
     "once per value": (
         "cache-no-bound",
         clues(allocated(), trials=(Trial("GET /{i}", 100, 0, same_value=True),)),
@@ -181,6 +185,8 @@ def test_made_evidence_has_its_cause_and_no_other_specific_one(name: str) -> Non
     [
         clues(allocated()),
         clues(allocated(), around=(MAP, SLICE)),  # either may keep it
+        clues(allocated(), around=(replace(SLICE, inner=(), count=1),), shows_runtime=False),
+        clues(allocated(), around=(replace(SLICE, inner=()),)),  # several blocks: is it one slice?
         clues(allocated(inner="runtime.makechan")),  # nobody is seen to keep the channel
         clues(allocated("context.WithCancel", "net/http.(*Transport).roundTrip")),
         clues(allocated("time.newTimer", "time.AfterFunc", "example.org/lib.(*Pool).Get")),

@@ -103,3 +103,9 @@ def test_a_cause_that_fails_is_left_out_with_a_warning() -> None:
     with pytest.warns(RuntimeWarning, match="the cause 'broken' was left out: KeyError"):
         found = explain([clues(allocated("time.NewTicker"))], [own])
     assert [one.cause for one in found] == ["ticker-not-stopped"]
+
+
+def test_what_may_keep_requests_is_noted() -> None:
+    (found,) = explain(RECORDED["example/request"])
+    line = found.note.rpartition("as often grew: ")[2]
+    assert line == "slice at internal/middleware/recent.go:25"
