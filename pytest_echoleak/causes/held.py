@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from pytest_echoleak.causes.clues import Clues, Holder
 from pytest_echoleak.causes.evidence import is_own
+from pytest_echoleak.pprof.frames import short_function
 from pytest_echoleak.results import Finding, HeldBy, with_counts_of
 
 _MOSTLY = 0.9
@@ -91,7 +92,7 @@ def _waits(finding: Finding, held: HeldBy) -> bool:
         return False
     if _WRAPPER in held.goroutine:
         return held.goroutines >= finding.goroutines
-    return finding.stack[-1].function.rpartition("/")[2] == held.goroutine
+    return short_function(finding.stack[-1].function) == short_function(held.goroutine)
 
 
 def _merged(head: Clues, other: Clues) -> Clues:

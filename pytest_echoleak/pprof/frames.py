@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple, TypeAlias
 
 
@@ -15,3 +16,15 @@ class Frame(NamedTuple):
 
 Stack: TypeAlias = tuple[Frame, ...]
 """A call stack, the innermost frame first."""
+
+
+def short_function(function: str) -> str:
+    """Return a function as a developer would write it: "cron.(*Cron).run".
+
+    Without the folders of its package's path, its major version, and type arguments.
+    """
+    plain = re.sub(r"\[.*\]", "", function.replace("%2e", "."))
+    path, _, name = plain.rpartition("/")
+    if re.match(r"v\d+\.", name):
+        name = path.rpartition("/")[2] + name[name.index(".") :]
+    return re.sub(r"^([\w-]+)\.v\d+\.", r"\1.", name)

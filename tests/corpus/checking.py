@@ -11,6 +11,7 @@ from pytest_echoleak import Allow, GoSource, Request
 from pytest_echoleak.check import check_service
 from pytest_echoleak.errors import EcholeakError
 from pytest_echoleak.options import resolve_options
+from pytest_echoleak.pprof.frames import short_function
 from pytest_echoleak.results import Finding, LeakReport
 from pytest_echoleak.service import EchoService, EchoServices
 from tests.corpus.labels import MODULE, Case, Service
@@ -134,7 +135,7 @@ def _has_holder(wanted: str, finding: Finding) -> bool:
         name = wanted.removeprefix("goroutine ").partition(" -> ")[0]
         entries = [finding.stack[-1].function] if finding.goroutines and finding.stack else []
         held_by = [one.goroutine for one in finding.holders]
-        return any(one.rpartition("/")[2] == name for one in (*entries, *held_by))
+        return any(short_function(one) == name for one in (*entries, *held_by))
     if wanted == "the timers of the runtime":
         return "timer" in kinds or "timer heap" in containers
     if wanted.startswith("a finalizer"):

@@ -1,0 +1,24 @@
+"""How functions are written for people."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_echoleak.pprof.frames import short_function
+
+
+@pytest.mark.parametrize(
+    ("symbol", "short"),
+    [
+        ("main.(*store).fill", "main.(*store).fill"),
+        ("github.com/robfig/cron/v3.(*Cron).run", "cron.(*Cron).run"),
+        ("gopkg.in/natefinch/lumberjack%2ev2.(*Logger).millRun", "lumberjack.(*Logger).millRun"),
+        (
+            "github.com/jellydator/ttlcache/v3.(*Cache[go.shape.int64]).Start",
+            "ttlcache.(*Cache).Start",
+        ),
+        ("net/http.(*conn).serve", "http.(*conn).serve"),
+    ],
+)
+def test_a_function_as_a_developer_writes_it(symbol: str, short: str) -> None:
+    assert short_function(symbol) == short
