@@ -132,7 +132,7 @@ def _has_holder(wanted: str, finding: Finding) -> bool:
     kinds = {one.root_kind for one in finding.holders}
     containers = {one.container for one in finding.holders}
     if wanted.startswith("goroutine "):
-        name = wanted.removeprefix("goroutine ").partition(" -> ")[0]
+        name = short_function(wanted.removeprefix("goroutine ").partition(" -> ")[0])
         entries = [finding.stack[-1].function] if finding.goroutines and finding.stack else []
         held_by = [one.goroutine for one in finding.holders]
         return any(short_function(one) == name for one in (*entries, *held_by))
@@ -143,7 +143,8 @@ def _has_holder(wanted: str, finding: Finding) -> bool:
     text = " ".join(" ".join((one.container_name, *one.path)) for one in finding.holders)
     words = set(re.findall(r"\w+", text))
     parts = [part.partition(" (")[0] for part in wanted.split(" -> ")]
-    sought = [part for part in parts if part not in ("main.main", "main.main.func1")]
+    # Between main's variable and what grows there may be closures, which have no names.
+    sought = [parts[-1], *(part for part in parts[:1] if part != "main.main")]
     return all(set(re.findall(r"\w+", part)) <= words for part in sought)
 
 

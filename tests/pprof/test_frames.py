@@ -14,7 +14,7 @@ from pytest_echoleak.pprof.frames import short_function
         ("github.com/robfig/cron/v3.(*Cron).run", "cron.(*Cron).run"),
         ("gopkg.in/natefinch/lumberjack%2ev2.(*Logger).millRun", "lumberjack.(*Logger).millRun"),
         (
-            "github.com/jellydator/ttlcache/v3.(*Cache[go.shape.int64]).Start",
+            "github.com/jelly/ttlcache/v3.(*Cache[go.shape.int64]).Start",
             "ttlcache.(*Cache).Start",
         ),
         ("net/http.(*conn).serve", "http.(*conn).serve"),
