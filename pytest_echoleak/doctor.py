@@ -15,7 +15,14 @@ from pytest_echoleak.reports import units
 from pytest_echoleak.selftest import SelfTest, self_test
 from pytest_echoleak.service import EchoService, start
 from pytest_echoleak.services.binaryinfo import BinaryInfo, read_binary
-from pytest_echoleak.services.specs import Dockerfile, GoSource, Running, Spec, describe
+from pytest_echoleak.services.specs import (
+    Dockerfile,
+    GoSource,
+    Running,
+    Spec,
+    describe,
+    without_agent,
+)
 from pytest_echoleak.text import printable_line
 
 _WIDTH = 11
@@ -210,4 +217,4 @@ def _spec_of_settings(settings: dict[str, Any], folder: Path) -> Spec:
     spec = spec_from_settings(settings, folder)
     if spec is None:
         raise SettingError(_NO_SPEC)
-    return spec
+    return without_agent(spec) if settings.get("agent") == "off" else spec

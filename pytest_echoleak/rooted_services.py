@@ -16,6 +16,7 @@ from pytest_echoleak.services.specs import (
     Running,
     Spec,
     StrPath,
+    without_agent,
 )
 
 
@@ -41,9 +42,7 @@ class RootedServices(EchoServices):
 
     def _rooted(self, spec: Spec) -> Spec:
         spec = rooted(spec, self._root)
-        if isinstance(spec, GoSource | Dockerfile) and not self._agent:
-            return replace(spec, agent=False)
-        return spec
+        return spec if self._agent else without_agent(spec)
 
 
 def rooted(spec: Spec, root: Path) -> Spec:

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from pytest_echoleak.rooted_services import rooted
-from pytest_echoleak.services.specs import Binary, Dockerfile, GoSource, Image, Running, Spec
+from pytest_echoleak.services.specs import (
+    Binary,
+    Dockerfile,
+    GoSource,
+    Image,
+    Running,
+    Spec,
+    without_agent,
+)
 
 ROOT = Path("/project")
 
@@ -37,3 +46,10 @@ def test_a_tilde_is_the_home_folder() -> None:
 def test_two_spellings_of_one_folder_share_a_service() -> None:
     specs = [rooted(GoSource(path), ROOT) for path in ("shop", "/project/shop", "./shop")]
     assert len({spec.key() for spec in specs}) == 1
+
+
+def test_without_the_agent_means_what_is_built_here() -> None:
+    for spec in (GoSource("shop"), Dockerfile("shop")):
+        assert without_agent(spec) == replace(spec, agent=False)
+    for other in (Binary("shop"), Image("shop:1"), Running("http://127.0.0.1:1")):
+        assert without_agent(other) is other

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from os import PathLike, fspath
 from pathlib import Path
 from typing import TypeAlias
@@ -104,6 +104,11 @@ class Binary(ServiceSettings):
 
 Startable: TypeAlias = GoSource | Dockerfile | Image | Binary
 Spec: TypeAlias = GoSource | Dockerfile | Image | Binary | Running
+
+
+def without_agent(spec: Spec) -> Spec:
+    """Return a spec of the same service that is built without the agent."""
+    return replace(spec, agent=False) if isinstance(spec, GoSource | Dockerfile) else spec
 
 
 def describe(spec: Spec) -> str:
