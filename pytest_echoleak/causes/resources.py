@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from pytest_echoleak.causes.cause import OTHER, Cause
-from pytest_echoleak.causes.clues import Clues
+from pytest_echoleak.causes.clues import Clues, called
 from pytest_echoleak.causes.containers import containers
 from pytest_echoleak.causes.evidence import (
     below,
@@ -56,7 +56,10 @@ _DATABASE = re.compile(r"^(database/sql|github\.com/jackc/(pgx|puddle)[^ ]*)\.")
 _REDIS = re.compile(
     r"github\.com/(redis/go-redis|go-redis/redis)(/v\d+)?[./]|github\.com/gomodule/redigo/"
 )
-_REDIS_CONNS = re.compile(r"/internal/pool\.|redis\.\(\*Pool\)\.Get|redis\.\(\*Client\)\.Conn")
+# Replies are read below pool.(*Conn).WithReader, and may well be kept: that is no connection.
+_REDIS_CONNS = re.compile(
+    r"/internal/pool\.(\(\*ConnPool\)\.|New(Sticky)?Conn)|redis\.\(\*(Pool\)\.Get|Client\)\.Conn)"
+)
 _CONTEXTS = tuple(
     f"context.With{kind}{cause}"
     for kind in ("Cancel", "Deadline", "Timeout")
@@ -66,6 +69,7 @@ _METRICS = re.compile(
     r"prometheus/client_golang/prometheus\.\(\*(Metric|Counter|Gauge|Histogram|Summary)Vec\)"
     r"\.(Get\w*)?With(LabelValues)?$"
 )
+_KEEP_CONTEXTS = ("context.(*cancelCtx).propagateCancel", "time.AfterFunc")
 _TICKERS = ("time.NewTicker", "time.Tick")
 _TIMERS = ("time.AfterFunc", "time.NewTimer", "time.After")
 
@@ -124,6 +128,18 @@ def _is_redis(clues: Clues, _head: Clues) -> bool:
     return _names(clues, _REDIS)
 
 
+def _is_context(clues: Clues) -> bool:
+    """A context that was not cancelled is among its parent's children, or has a timer that runs.
+
+    One that was cancelled may still be kept by something else: that is another matter.
+    """
+    return notably(clues, *_CONTEXTS) and any(
+        called(one.foreign[-1:], _CONTEXTS) and called(one.foreign, _KEEP_CONTEXTS)
+        for one in (*clues.grown, *clues.around)
+        if one.count > 0 or one.bytes > 0
+    )
+
+
 def _is_ticker(clues: Clues) -> bool:
     if clues.goroutines:
         return somewhere(clues, *_TICKERS)
@@ -160,8 +176,8 @@ CAUSES: tuple[Cause, ...] = (
     ),
     Cause(
         OTHER,
-        "idle connections of an HTTP client pile up, each with two goroutines: a http.Transport"
-        " (or a client with one) is made again and again, and each keeps its own",
+        "idle connections of HTTP clients pile up, each with two goroutines, as they do where a"
+        " http.Transport (or a client with one) is made for each call",
         "make one http.Client and use it for all requests, or call CloseIdleConnections() on the"
         " one that is thrown away",
         "go doc net/http.Transport",
@@ -209,7 +225,7 @@ CAUSES: tuple[Cause, ...] = (
         " of its deadline) keeps it",
         "call cancel on every way out: ctx, cancel := context.WithTimeout(...); defer cancel()",
         "go doc context.WithCancel",
-        lambda clues: notably(clues, *_CONTEXTS),
+        _is_context,
         gathers=_is_beside,
     ),
     Cause(

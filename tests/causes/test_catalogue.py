@@ -36,6 +36,7 @@ GENERAL = {
 MAP = container(inner="runtime.mapassign_faststr")
 SLICE = container(inner="runtime.growslice")
 SQL = "database/sql.(*DB)."
+REDIS = "github.com/redis/go-redis/v9/internal/"
 PGX = "github.com/jackc/pgx/v5/pgxpool.(*Pool)."
 
 
@@ -87,7 +88,10 @@ MADE: dict[str, tuple[str, Clues]] = {
     ),
     "a context with a deadline": (
         "context-not-cancelled",
-        clues(allocated("context.WithDeadlineCause", "context.WithTimeout")),
+        clues(
+            allocated("context.WithDeadlineCause", "context.WithTimeout"),
+            allocated("time.newTimer", "time.AfterFunc", "context.WithTimeout"),
+        ),
     ),
     "a timer": ("timer-not-stopped", clues(allocated("time.newTimer", "time.NewTimer"))),
     "a ticker alone": ("ticker-not-stopped", clues(allocated("time.NewTicker"))),
@@ -189,6 +193,9 @@ def test_made_evidence_has_its_cause_and_no_other_specific_one(name: str) -> Non
         clues(allocated(), around=(replace(SLICE, inner=()),)),  # several blocks: is it one slice?
         clues(allocated(inner="runtime.makechan")),  # nobody is seen to keep the channel
         clues(allocated("context.WithCancel", "net/http.(*Transport).roundTrip")),
+        clues(allocated("context.withCancel", "context.WithCancel")),  # cancelled, and kept
+        clues(allocated(REDIS + "proto.(*Reader).readString", REDIS + "pool.(*Conn).WithReader")),
+        clues(allocated("database/sql.convertAssign", "database/sql.(*Rows).Scan")),
         clues(allocated("time.newTimer", "time.AfterFunc", "example.org/lib.(*Pool).Get")),
         clues(waiting("runtime.netpollblock", "internal/poll.runtime_pollWait", "net.Read")),
         clues(waiting("", "main.spin")),

@@ -113,7 +113,8 @@ def names_cause(case: Case, report: LeakReport) -> bool:
     right = {case.cause, *case.cause_accepted}
     if case.cause_needs_holder and not any(one.held_by for one in report.findings):
         right |= {"other", *case.cause_seen}
-    culprits = [one for one in report.findings if _is_culprit(case, one)]
+    at_line = case.located != "holder"
+    culprits = [one for one in report.findings if at_line and _is_culprit(case, one)]
     return any(one.cause in right for one in culprits or report.findings)
 
 
