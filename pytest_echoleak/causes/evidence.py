@@ -85,7 +85,7 @@ def events(clues: Clues) -> float:
     if max(counts, default=0) <= 0:
         return 0.0
     notable = [count for count in counts if count >= _NOTABLE * max(counts)]
-    return statistics.median_high(notable)
+    return statistics.median_low(notable)
 
 
 def _by_line(stacks: Sequence[Grown]) -> list[float]:
