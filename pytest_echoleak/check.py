@@ -5,24 +5,24 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 from pytest_echoleak.allowing import Allowance, held_before
 from pytest_echoleak.artifacts import save_profiles
 from pytest_echoleak.causes.cause import Cause
+from pytest_echoleak.causes.clues import Clues
 from pytest_echoleak.causes.explaining import explain as explain
 from pytest_echoleak.causes.gathering import clues_of
-from pytest_echoleak.causes.held import fold_by_holder, with_holders
 from pytest_echoleak.dumping import Dumping
 from pytest_echoleak.errors import ServiceError, WorkloadError
 from pytest_echoleak.expiry import all_expiring, gone
-from pytest_echoleak.holding import holders_of
+from pytest_echoleak.explanation import Explanation, explain_leak
 from pytest_echoleak.measurement import Clock, Measurement
 from pytest_echoleak.options import NO_EVENT_FACTOR, Options
 from pytest_echoleak.ownership import Ownership
 from pytest_echoleak.pprof.frames import Stack
-from pytest_echoleak.results import Bounds, Finding, LeakReport, Progress, VerdictName
+from pytest_echoleak.results import Bounds, LeakReport, Progress, VerdictName
 from pytest_echoleak.schedule import idle_seconds, next_round
 from pytest_echoleak.series import Held, Kind, Round, allocated_by_load, make_series
 from pytest_echoleak.service import EchoService
@@ -45,14 +45,6 @@ class _Outcome:
     verdict: VerdictName
     judgement: Judgement
     reason: str = ""
-
-
-@dataclass(frozen=True)
-class Explanation:
-    """What was found, with holders and causes; `no_holders`: why no holders are named."""
-
-    findings: tuple[Finding, ...] = ()
-    no_holders: str = ""
 
 
 def check_service(
@@ -150,15 +142,24 @@ class _Check:
             self._ownership(),
             shows_runtime=self._has_agent,
         )
-        no_holders = ""
-        if outcome.verdict == "leak" and self._service.instance.ending() is None:
-            held, no_holders = holders_of(judgement, findings, self._dumping, self._ownership())
-            clues = fold_by_holder(tuple(map(with_holders, clues, held)))
-            seconds_left = self._options.max_seconds - self._clock.seconds
-            clues = attributed(
-                clues, self._service, self._workload, self._options, seconds_left, progress
-            )
-        return Explanation(explain(clues, causes), no_holders)
+        if outcome.verdict != "leak" or self._service.instance.ending() is not None:
+            return Explanation(explain(clues, causes))
+        return explain_leak(
+            clues,
+            judgement,
+            self._dumping,
+            self._ownership(),
+            partial(self._attributed, progress=progress),
+            causes,
+        )
+
+    def _attributed(
+        self, clues: tuple[Clues, ...], progress: Callable[[Progress], None] | None
+    ) -> tuple[Clues, ...]:
+        seconds_left = self._options.max_seconds - self._clock.seconds
+        return attributed(
+            clues, self._service, self._workload, self._options, seconds_left, progress
+        )
 
     def close(self) -> None:
         """Delete the heap dumps that were taken."""

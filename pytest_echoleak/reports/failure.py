@@ -14,7 +14,7 @@ from pytest_echoleak.text import printable_line
 SHOWN_FINDINGS = 5
 _SHOWN_FRAMES = 4
 _LABEL_WIDTH = 10
-_SHOWN_HOPS = 6
+_SHOWN_HOPS = 5
 _BEFORE, _AFTER = "before.heap.pb.gz", "after.heap.pb.gz"
 
 # The place that answers for what net/http allocated while it read a request (folding.py).
@@ -89,7 +89,7 @@ def _holder_lines(finding: Finding) -> Iterator[str]:
     for holder in finding.holders:
         count = units.whole(holder.goroutines, "goroutine")
         several = f"{count}: " if holder.goroutines > 1 else ""
-        part = f"  ({holder.share:.0%})" if len(finding.holders) > 1 else ""
+        part = f"  ({100 * holder.share:.0f} %)" if len(finding.holders) > 1 else ""
         yield printable_line(several + " -> ".join(_short_path(holder)), 1000) + part
 
 
@@ -111,7 +111,7 @@ def _retained(finding: Finding) -> str:
     size = units.size(finding.retained_bytes or 0)
     if not finding.holders:
         return size
-    return f"{size}, and {finding.holders[0].share:.0%} of the objects"
+    return f"{size}, {100 * finding.holders[0].share:.0f} % of the objects"
 
 
 def _cause(finding: Finding) -> str:

@@ -20,13 +20,12 @@ from pytest_echoleak.services.containers.creation import (
 )
 from pytest_echoleak.services.containers.engine import (
     Engine,
-    Reach,
     connect,
     engine_errors,
     explanation,
-    url_host,
 )
 from pytest_echoleak.services.containers.listeners import container_listeners, unreachable_reason
+from pytest_echoleak.services.containers.places import place_of
 from pytest_echoleak.services.containers.recipe import (
     Program,
     Recipe,
@@ -321,7 +320,7 @@ class ContainerInstance:
                 raise ServiceError(
                     with_log(f"{self.name} ended before it was ready: {ended}.", self.logs())
                 )
-            places = [_place(found, self._engine.reach, port) for port in wanted]
+            places = [place_of(found, self._engine.reach, port) for port in wanted]
             known = [place for place in places if place is not None]
             if len(known) == len(wanted):
                 break
@@ -383,17 +382,3 @@ def describe_ending(state: Mapping[str, Any], memory: str) -> str | None:
     if state.get("OOMKilled"):
         return f"killed for memory (limit {memory}), {ended}"
     return ended
-
-
-def _place(found: Mapping[str, Any], reach: Reach, port: int) -> str | None:
-    """Return host:port where `port` of the container is reached, None while it is not known."""
-    settings = found["NetworkSettings"]
-    if found["HostConfig"].get("NetworkMode") == "host":
-        return f"{url_host(reach.connect_host or '127.0.0.1')}:{port}"
-    if reach.connect_host is None:
-        network = (settings.get("Networks") or {}).get(reach.network) or {}
-        address = network.get("IPAddress")
-        return f"{url_host(address)}:{port}" if address else None
-    bindings = (settings.get("Ports") or {}).get(f"{port}/tcp") or []
-    published = next((entry["HostPort"] for entry in bindings if entry.get("HostPort")), None)
-    return f"{url_host(reach.connect_host)}:{published}" if published else None

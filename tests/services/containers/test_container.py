@@ -135,6 +135,9 @@ def test_the_container_is_limited_and_published_on_the_loopback_alone(
     assert not host["Binds"]
     ports = found["NetworkSettings"]["Ports"]["8080/tcp"]
     assert [entry["HostIp"] for entry in ports] == ["127.0.0.1"]
+    # This machine has a leg in the container's network: it goes there without the engine's proxy.
+    (network,) = found["NetworkSettings"]["Networks"].values()
+    assert instance.endpoints().base_url == f"http://{network['IPAddress']}:8080"
 
 
 def test_the_service_is_no_root_and_may_write_where_it_was_allowed_to(

@@ -1,0 +1,49 @@
+"""After the verdict: who holds what leaks, which request leaks it, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from pytest_echoleak.causes.cause import Cause
+from pytest_echoleak.causes.clues import Clues
+from pytest_echoleak.causes.explaining import explain
+from pytest_echoleak.causes.held import fold_by_holder, with_holders
+from pytest_echoleak.dumping import Dumping
+from pytest_echoleak.holding import holders_of
+from pytest_echoleak.ownership import Ownership
+from pytest_echoleak.results import Finding
+from pytest_echoleak.verdict import Judgement
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What was found, with holders and causes; `no_holders`: why no holders are named."""
+
+    findings: tuple[Finding, ...] = ()
+    no_holders: str = ""
+
+
+def explain_leak(
+    clues: tuple[Clues, ...],
+    judgement: Judgement,
+    dumping: Dumping,
+    ownership: Ownership,
+    attribute: Callable[[tuple[Clues, ...]], tuple[Clues, ...]],
+    causes: Sequence[Cause],
+) -> Explanation:
+    """Return the findings of a leak with all that can be known of them.
+
+    `attribute` tells which request leaks each. Where goroutines that are proved dead explain all
+    that grew, no heap dump is looked at: a verdict in a second is worth more than their names.
+    """
+    no_holders = ""
+    if not (judgement.proven and _only_goroutines(clues, causes)):
+        findings = [one.finding for one in clues]
+        held, no_holders = holders_of(judgement, findings, dumping, ownership)
+        clues = fold_by_holder([with_holders(*pair) for pair in zip(clues, held, strict=True)])
+    return Explanation(explain(attribute(clues), causes), no_holders)
+
+
+def _only_goroutines(clues: tuple[Clues, ...], causes: Sequence[Cause]) -> bool:
+    return all(one.kind == "goroutine" for one in explain(clues, causes))
