@@ -15,7 +15,7 @@ from pytest_echoleak.causes.clues import Clues
 from pytest_echoleak.causes.explaining import explain as explain
 from pytest_echoleak.causes.gathering import clues_of
 from pytest_echoleak.dumping import Dumping
-from pytest_echoleak.errors import ServiceError, WorkloadError
+from pytest_echoleak.errors import ServiceError
 from pytest_echoleak.expiry import all_expiring, gone
 from pytest_echoleak.explanation import Explanation, explain_leak
 from pytest_echoleak.measurement import Clock, Measurement
@@ -24,16 +24,17 @@ from pytest_echoleak.ownership import Ownership
 from pytest_echoleak.pprof.frames import Stack
 from pytest_echoleak.results import Bounds, LeakReport, Progress, VerdictName
 from pytest_echoleak.schedule import idle_seconds, next_round
-from pytest_echoleak.series import Held, Kind, Round, allocated_by_load, make_series
+from pytest_echoleak.series import Held, Kind, Round, make_series
 from pytest_echoleak.service import EchoService
 from pytest_echoleak.services.attached import exclusive
 from pytest_echoleak.services.specs import describe
+from pytest_echoleak.silence import refuse_silence
 from pytest_echoleak.steadiness import STEADY_ROUNDS
 from pytest_echoleak.tolerance import Allow
 from pytest_echoleak.trials import attributed
 from pytest_echoleak.verdict import Judgement, bounds, conclude, judge
 from pytest_echoleak.workload.driver import driving
-from pytest_echoleak.workload.workload import Call, Workload, WorkloadLike, to_workload
+from pytest_echoleak.workload.workload import Workload, WorkloadLike, to_workload
 
 # Growth beyond this ends the extension: what may be kept of a leak must fit into the service.
 _KEPT_LIMIT_BYTES = 256 << 20
@@ -114,7 +115,9 @@ class _Check:
             self._first_rounds()
         except ServiceError as error:
             return self._leak_until(error)
-        self._refuse_silence()
+        self._idle = refuse_silence(
+            self._measurement, self._service, self._workload, self._options.max_seconds
+        )
         outcome = self._until_verdict()
         if outcome.verdict == "leak" and not outcome.judgement.proven:
             return self._unless_it_expires(outcome)
@@ -333,38 +336,6 @@ class _Check:
         """Tell whether what a judgement says grew has gone since."""
         whole = make_series([self._whole()], self._idle)
         return gone(judgement.folds, whole, self._options.detect)
-
-    def _refuse_silence(self) -> None:
-        """Raise WorkloadError where nothing was measured, or the service did nothing meanwhile."""
-        label, iterations = self._workload.label, self._iterations()
-        if not iterations:
-            raise WorkloadError(
-                f"{label}: not one measured iteration was done within max-seconds"
-                f" ({self._options.max_seconds:g} s): give the check more time, or less to warm up"
-            )
-        if not isinstance(self._workload, Call):
-            if self._has_agent:
-                self._refuse_another_process(iterations)
-            return
-        self._idle = self._measurement.idle(0.1)
-        if allocated_by_load(self._measurement.rounds, self._idle) < iterations:
-            raise WorkloadError(
-                f"{label} ran {iterations:,} times, and {self._service.instance.name} did nothing"
-                f" meanwhile: does it send its requests to {self._service.base_url}?"
-            )
-
-    def _refuse_another_process(self, iterations: int) -> None:
-        """Raise WorkloadError where the process that the agent is in answered no request.
-
-        net/http allocates some ten objects for each.
-        """
-        made = sum(item.allocated_objects for item in self._measurement.rounds)
-        if made < iterations:
-            raise WorkloadError(
-                f"{self._workload.label} was answered {iterations:,} times, but the process of"
-                f" {self._service.instance.name} allocated {made:,} objects meanwhile: does a child"
-                " process of it answer? agent=False in the spec reads the pprof of whoever does"
-            )
 
     def _kept_too_much(self) -> bool:
         first, last = self._measurement.first, self._measurement.last
