@@ -7,7 +7,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_echoleak.errors import SnapshotError
+from pytest_echoleak.errors import EcholeakError
 from pytest_echoleak.pprof.encode import encode_goroutines, encode_heap
 from pytest_echoleak.pprof.frames import Stack
 from pytest_echoleak.snapshots.snapshot import RawProfiles, Snapshot
@@ -40,7 +40,8 @@ def save_heap_dump(folder: Path, service: EchoService) -> tuple[str, ...]:
     """
     try:
         return (str(service.heap_dump(folder / HEAP_DUMP_NAME).path),)
-    except SnapshotError as error:
+    except (EcholeakError, OSError) as error:
+        # The verdict matters more.
         _LOGGER.warning("No heap dump is kept in %s. %s", folder, error)
         return ()
 

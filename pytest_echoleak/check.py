@@ -32,7 +32,7 @@ from pytest_echoleak.silence import refuse_silence
 from pytest_echoleak.steadiness import STEADY_ROUNDS
 from pytest_echoleak.tolerance import Allow
 from pytest_echoleak.trials import attributed
-from pytest_echoleak.verdict import Judgement, bounds, conclude, judge
+from pytest_echoleak.verdict import FEWEST_PROVEN, Judgement, bounds, conclude, judge
 from pytest_echoleak.workload.driver import driving
 from pytest_echoleak.workload.workload import Workload, WorkloadLike, to_workload
 
@@ -227,10 +227,15 @@ class _Check:
         """Measure one round; where goroutines came in it, ask whether they can ever end."""
         self._measurement.round(iterations)
         rounds = self._measurement.rounds
-        if rounds and any(held.count > 0 for held in rounds[-1].changes("goroutine").values()):
+        if rounds and self._goroutines_came() >= FEWEST_PROVEN:
             self._dumping.before_proof()
             self._unreachable = self._service.source.unreachable_goroutines() or {}
             self._service.proved = self._service.proved or bool(self._unreachable)
+
+    def _goroutines_came(self) -> float:
+        """Return how many goroutines came at stacks where more came than went, in all rounds."""
+        changes = self._whole().changes("goroutine").values()
+        return sum(held.count for held in changes if held.count > 0)
 
     def _until_verdict(self) -> _Outcome:
         """Go on, in rounds ever longer, while only that can decide."""

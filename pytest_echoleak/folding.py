@@ -159,7 +159,6 @@ def fold_stacks(
     growth = Growth(
         tuple(map(sum, zip(*(one.count for one in growths), strict=True))),
         tuple(map(sum, zip(*(one.bytes for one in growths), strict=True))),
-        sum(one.held for one in growths),
     )
     grown = sum(sum(one.count) > 0 or sum(one.bytes) > 0 for one in growths)
     own = ownership.own_frame(largest) is not None

@@ -57,15 +57,17 @@ class HeapDumps:
                 f"{instance.name}: it has no agent, and a heap dump comes from nothing else."
                 " GoSource and Dockerfile build it in, unless agent=False is set."
             )
-        target = self._place(path)
         identity, began = instance.identity(), time.monotonic()
         try:
+            target = self._place(path)
             with AgentClient(endpoint) as client:
                 size = client.dump(target)
+            seconds = time.monotonic() - began
+            binary = instance.program_file(self._private_folder())
         except AgentError as error:
             self._failed(error)
-        seconds = time.monotonic() - began
-        binary = instance.program_file(self._private_folder())
+        except OSError as cause:
+            raise SnapshotError(f"{instance.name}: no heap dump can be kept: {cause}") from cause
         return HeapDump(target, binary, instance.go_version, identity, size, seconds)
 
     def close(self) -> None:

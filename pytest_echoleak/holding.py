@@ -7,13 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from pytest_echoleak.dumping import Dumping
-from pytest_echoleak.errors import (
-    BuildError,
-    HeapDumpError,
-    ServiceError,
-    SnapshotError,
-    WorkloadError,
-)
+from pytest_echoleak.errors import EcholeakError, HeapDumpError
 from pytest_echoleak.folding import Fold
 from pytest_echoleak.heap.analysis import Answer, Holder, Question, analyse
 from pytest_echoleak.heap_dumps import HeapDump
@@ -27,6 +21,7 @@ _MOST_STACKS = 40
 _COVERED = 0.6
 _LEAST_SHARE = 0.02
 _LEAST_FOUND = 0.3
+_NOBODY = "the heap dump has too few of the objects that leaked"
 _MOST_HOLDERS = 5
 
 
@@ -39,16 +34,19 @@ def holders_of(
     """
     nobody: tuple[tuple[HeldBy, ...], ...] = tuple(() for _ in findings)
     made_of = [judgement.made_of[finding] for finding in findings]
-    if not dumping.possible or not any(fold.kind == "heap" for folds in made_of for fold in folds):
+    if not any(fold.kind == "heap" for folds in made_of for fold in folds):
         return nobody, ""
     try:
+        if not dumping.possible:
+            return nobody, ""
         dump = dumping.of_leak()
         expected = [
             0.0 if finding.evidence == "sampled" else finding.objects * dumping.share
             for finding in findings
         ]
-        return find_holders(dump, made_of, expected, ownership), ""
-    except (BuildError, HeapDumpError, ServiceError, SnapshotError, WorkloadError) as error:
+        found = find_holders(dump, made_of, expected, ownership)
+        return found, "" if any(found) else _NOBODY
+    except (EcholeakError, OSError) as error:  # whatever it is, the verdict stands
         return nobody, printable_line(str(error).partition("\n")[0], 300)
 
 

@@ -7,7 +7,8 @@
 - *Lines of one function* are judged together where none of them alone grows enough: a leak in one
   of a hundred calls may take another branch each time.
 - What grows *in steps of bytes* where objects come and go is a container's capacity, which never
-  shrinks: as large as the most objects that it ever held. It is judged where it is larger.
+  shrinks: as large as the most objects that it ever held. It is judged where it grew by more than
+  these rose.
 - *Shared small blocks* are judged together (small_blocks.py).
 """
 
@@ -16,6 +17,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import accumulate
 
 from pytest_echoleak.folding import Fold, fold_stacks, place_of
 from pytest_echoleak.ownership import Ownership
@@ -27,8 +29,9 @@ from pytest_echoleak.trends import Trend, in_steps, trend
 
 _UNBALANCED_SHARE = 0.05
 _UNBALANCED_OBJECTS = 2
-# For each object that is held: a slice of pointers has up to twice the room that it needs.
-_CAPACITY_BYTES = 16
+# For each object by which the most that was held rose: a slice of pointers has up to twice the room
+# that it needs, and between two snapshots there may have been more.
+_CAPACITY_BYTES = 24
 SHARED = Frame(SHARED_BLOCKS, "", 0)
 
 
@@ -104,13 +107,13 @@ class _Judging:
         """
         if fold.kind != "heap" or not fold.own or not in_steps(fold.growth):
             return False
-        moving = sum(
-            one.growth.held
+        rose = sum(
+            max(accumulate(one.growth.count))
             for one in self._folds
             if one.kind == "heap" and one.frame.function == fold.frame.function
             if min(one.growth.count) < 0
         )
-        return sum(fold.growth.bytes) <= _CAPACITY_BYTES * moving
+        return sum(fold.growth.bytes) <= _CAPACITY_BYTES * rose
 
     def _separately(self, folds: Sequence[Fold]) -> list[tuple[Fold, Trend]]:
         growing: list[tuple[Fold, Trend]] = []

@@ -88,10 +88,23 @@ class Measurement:
         self.last = self._snapshot(before)
         return Round(0, before, self.last)
 
-    def replay(self, iterations: int) -> None:
-        """Run iterations of which nothing is measured, in a service that was started anew."""
+    @property
+    def iterations(self) -> int:
+        """The measured iterations of all rounds."""
+        return sum(item.iterations for item in self.rounds)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the time is up."""
+        return self._clock.over
+
+    def replay(self, iterations: int) -> int:
+        """Run iterations of which nothing is measured, in a service that was started anew.
+
+        Returns how many there was time for.
+        """
         self._identity = self._service.instance.identity()
-        self._drive(iterations, "replay")
+        return self._drive(iterations, "replay")
 
     def _drive(self, iterations: int, phase: str) -> int:
         done = 0

@@ -71,18 +71,6 @@ class Round:
             sums[outer][inner] = Held(known.count + change.count, known.bytes + change.bytes)
         return sums
 
-    def held(self, kind: Kind) -> Mapping[Stack, float]:
-        """Return how many objects (or goroutines) each stack holds at the end, where it is known.
-
-        Snapshots know the stacks of what ever changed.
-        """
-        after = self.after.heap if kind == "heap" else _counted(self.after.goroutines)
-        sums: defaultdict[Stack, float] = defaultdict(float)
-        for site, usage in after.items():
-            if site in self.after.stacks:
-                sums[without_runtime(self.after.stacks[site])] += usage.objects
-        return sums
-
     def stacks(self) -> Iterator[Stack]:
         """Yield the stacks that changed, and those of all goroutines at the end."""
         yield from self._heap_changes
@@ -102,14 +90,10 @@ class Round:
 
 @dataclass(frozen=True)
 class Growth:
-    """By how much something grew in each round. `count` is objects, or goroutines.
-
-    `held`: how many of them there are after the last round, those of before included.
-    """
+    """By how much something grew in each round. `count` is objects, or goroutines."""
 
     count: tuple[float, ...]
     bytes: tuple[float, ...]
-    held: float = field(default=0.0, compare=False)
 
 
 @dataclass(frozen=True)
@@ -167,7 +151,6 @@ def _stack_growth(
     rounds: tuple[Round, ...], idle: Round | None, kind: Kind
 ) -> Mapping[Stack, Growth]:
     changes = [item.changes(kind) for item in rounds]
-    held_at_end = rounds[-1].held(kind) if rounds else {}
     resting = idle.changes(kind) if idle else {}
     none = Held(0, 0)
     result = {}
@@ -179,11 +162,7 @@ def _stack_growth(
                 _without_own(held, own, item, idle, kind)
                 for held, item in zip(grown, rounds, strict=True)
             ]
-        result[stack] = Growth(
-            tuple(h.count for h in grown),
-            tuple(h.bytes for h in grown),
-            held_at_end.get(stack, 0.0),
-        )
+        result[stack] = Growth(tuple(h.count for h in grown), tuple(h.bytes for h in grown))
     return result
 
 

@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 from pytest_echoleak.attribution import Trial, leaks
 from pytest_echoleak.causes.clues import Clues
-from pytest_echoleak.errors import EcholeakError, WorkloadError
+from pytest_echoleak.errors import EcholeakError, ServiceError, SnapshotError
 from pytest_echoleak.measurement import Clock, Measurement
 from pytest_echoleak.options import Options
 from pytest_echoleak.results import Progress
@@ -128,7 +128,9 @@ class _Trials:
                 # The first call with a value may leave what all later ones find.
                 measurement.warm_up(1)
                 measurement.round(sent)
-            except WorkloadError:
+            except (KeyboardInterrupt, SystemExit, ServiceError, SnapshotError):
+                raise
+            except BaseException:
                 return replace(trial, refused=True), (0.0,) * len(self._clues)
         if not measurement.rounds or measurement.rounds[0].iterations < sent:
             return None

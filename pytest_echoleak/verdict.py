@@ -38,7 +38,7 @@ from pytest_echoleak.tolerance import Tolerance
 from pytest_echoleak.trends import Trend, trend
 
 _SURE_GOROUTINES = 200
-_FEWEST_PROVEN = 3
+FEWEST_PROVEN = 3
 _STEP_RATIO = 0.9
 _STEP_OBJECTS = 5
 _STEP_SHARE = 0.1
@@ -199,7 +199,7 @@ def _in_step(heap: Fold, goroutines: Fold) -> bool:
 
 
 def _is_proven(fold: Fold, iterations: Sequence[int], detect: float) -> bool:
-    return fold.unreachable >= max(_FEWEST_PROVEN, ENOUGH_SHARE * detect * sum(iterations))
+    return fold.unreachable >= max(FEWEST_PROVEN, ENOUGH_SHARE * detect * sum(iterations))
 
 
 def _sure(fold: Fold) -> bool:

@@ -56,22 +56,22 @@ def test_no_alarm_arises_among_thousands_of_places() -> None:
 
 
 @pytest.mark.parametrize(
-    ("held", "moves", "leaks"),
+    ("turnover", "leaks"),
     [
-        (4_000, True, False),  # the window over the last second, and the slice that it lies in
-        (1_000, True, True),  # the slice is larger than all that there is would need
-        (4_000, False, True),  # nothing comes and goes: a full cache, and a slice beside it
+        ((0, 900, -400, 1_500, -900, 700, -300, 20, 10), False),  # a window over the last second
+        ((0, 400, -100, 200, -300, 200, -300, 20, 10), True),  # the slice is larger than it needs
+        ((1, 0, -1, 0, 1, 0, -1, 0, 0), True),  # a full cache, and a slice of something else
+        ((500, 0, 0, 0, 0, 0, 0, 0, 0), True),  # one that fills
     ],
 )
 def test_a_containers_capacity_is_not_taken_for_its_growth(
-    held: int, moves: bool, leaks: bool
+    turnover: tuple[int, ...], leaks: bool
 ) -> None:
     entries, slots = HANDLER._replace(line=50), HANDLER._replace(line=51)
-    turnover = (0, 900, -400, 1_500, -900, 700, -300, 20, 10) if moves else (1, *(0,) * 8)
     steps = (1_000, 0, 2_000, 8_000, 4_000, 0, 9_000, 0, 9_000)
     heap: dict[Stack, Growth] = {
-        (entries, SERVE): Growth(turnover, tuple(64 * n for n in turnover), held),
-        (slots, SERVE): Growth((0,) * 9, steps, 1),
+        (entries, SERVE): growth(turnover),
+        (slots, SERVE): Growth((0,) * 9, steps),
     }
     judgement = judged(series(ROUNDS, heap))
     found = [one for one in judgement.steady if one.location.line == slots.line]

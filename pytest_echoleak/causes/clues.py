@@ -59,7 +59,6 @@ class Holder:
       where nothing does; `container_type`: its Go type, such as "map[string]*main.Session".
     - `path`: from the root to the object, as it is shown.
     - `kept_type`: the Go type of what is kept, "" where it is not known.
-    - `keeps_part`: what is held is a string or a slice of a part of the object only.
     """
 
     root: str
@@ -67,7 +66,6 @@ class Holder:
     container_type: str = ""
     path: tuple[str, ...] = ()
     kept_type: str = ""
-    keeps_part: bool = False
 
 
 @dataclass(frozen=True)

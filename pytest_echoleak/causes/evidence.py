@@ -18,15 +18,6 @@ _MOSTLY = 0.6
 _NOTABLE = 0.25
 _IN_STEP = 0.02
 _STRAYS = 3
-_FAR = 1_000
-
-_MAP_GROWS = ("runtime.mapassign", "runtime.hashGrow", "internal/runtime/maps.")
-_SYNC_MAP = ("sync.(*Map).", "internal/sync.(*HashTrieMap")
-_SLICE_GROWS = ("runtime.growslice", "runtime.makeslice")
-_STRING_GROWS = ("runtime.concatstring", "runtime.rawstring", "runtime.rawbyteslice")
-_BUFFERS = ("bytes.(*Buffer).", "strings.(*Builder).")
-_TIMERS = ("runtime.(*timers).", "runtime.(*timer).")
-_LISTS = ("container/list.(*List).insertValue", "container/list.(*List).PushBack")
 
 
 def somewhere(clues: Clues, *functions: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from pytest_echoleak.causes.catalogue import CATALOGUE
@@ -71,4 +72,7 @@ def _careful(cause: Cause) -> Cause:
 
 def _warn(cause: Cause, error: Exception) -> None:
     what = f"{type(error).__name__}: {error}"
-    warnings.warn(f"the cause {cause.name!r} was left out: {what}", RuntimeWarning, stacklevel=2)
+    with suppress(RuntimeWarning):  # where warnings are errors it must not hide the leak, either
+        warnings.warn(
+            f"the cause {cause.name!r} was left out: {what}", RuntimeWarning, stacklevel=2
+        )

@@ -61,6 +61,11 @@ def _belongs(
     assert cause.gathers is not None, "a head has a cause that gathers"
     if found is not None and ranks[id(found)] < ranks[id(cause)]:
         return False
+    containers = {
+        one.container_number for pair in (clues, head) for one in pair.finding.holders[:1]
+    }
+    if len(containers - {0}) > 1:
+        return False
     return cause.gathers(clues, head) or (not is_own(clues) and in_step(clues, head))
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
-from pytest_echoleak.causes.clues import Clues, Grown, Holder
+from pytest_echoleak.causes.clues import Clues, Grown
 from pytest_echoleak.folding import Fold
 from pytest_echoleak.ownership import Ownership
 from pytest_echoleak.pprof.frames import Stack
@@ -22,11 +22,10 @@ def clues_of(
     ownership: Ownership,
     *,
     shows_runtime: bool,
-    holders: Mapping[Finding, tuple[Holder, ...]] | None = None,
 ) -> tuple[Clues, ...]:
     """Return what is known of each of `findings`; `whole` is the check as a single round.
 
-    `shows_runtime`: the heap's stacks were told by an agent. `holders`: from a heap dump, if any.
+    `shows_runtime`: the heap's stacks were told by an agent.
     """
     grown = {kind: dict(_grown(kind, whole, ownership)) for kind in _KINDS}
     modules = tuple(module.path for module in ownership.modules)
@@ -39,7 +38,6 @@ def clues_of(
             modules=modules,
             iterations=whole.iterations,
             shows_runtime=shows_runtime,
-            holders=(holders or {}).get(finding, ()),
         )
         for finding in findings
     )

@@ -11,7 +11,9 @@ from pytest_echoleak.pprof.frames import short_function
 from pytest_echoleak.results import Finding, HeldBy, with_counts_of
 
 _MOSTLY = 0.9
+_TELLING_SHARE = 0.5
 _WRAPPER = ".gowrap"
+_TYPE_WORDS = frozenset({"func", "chan", "struct", "interface"})
 
 
 def with_holders(clues: Clues, holders: Sequence[HeldBy]) -> Clues:
@@ -25,7 +27,9 @@ def with_holders(clues: Clues, holders: Sequence[HeldBy]) -> Clues:
         held_by=largest.path,
         retained_bytes=largest.retained_bytes,
     )
-    return replace(clues, finding=finding, holders=tuple(map(_as_clue, holders)))
+    # What few hold says nothing of why most leaks.
+    telling = [one for one in holders if one.share >= _TELLING_SHARE] or [largest]
+    return replace(clues, finding=finding, holders=tuple(map(_as_clue, telling)))
 
 
 def _as_clue(held: HeldBy) -> Holder:
@@ -34,8 +38,15 @@ def _as_clue(held: HeldBy) -> Holder:
         container=held.container,
         container_type=held.container_type,
         path=held.path,
-        kept_type=held.path[-1] if len(held.path) > 1 else "",
+        kept_type=_type_of(held.path[-1]) if len(held.path) > 1 else "",
     )
+
+
+def _type_of(hop: str) -> str:
+    """Return the type in a step of a path, which a field's name may stand before."""
+    field, space, kind = hop.partition(" ")
+    is_name = space and field not in _TYPE_WORDS and all(w.isidentifier() for w in field.split("."))
+    return kind if is_name else hop
 
 
 def fold_by_holder(clues: Sequence[Clues]) -> tuple[Clues, ...]:
@@ -75,24 +86,24 @@ def _key(clues: Clues, heads: Sequence[Clues]) -> object:
     if largest.goroutine and not largest.container:
         if largest.alone < _MOSTLY * largest.objects:
             return None
-        entries = [
-            head.finding.stack[-1].function for head in heads if _waits(head.finding, largest)
-        ]
-        return ("goroutine", entries[0]) if entries else None
+        leaked = _entry_of(largest, [head.finding for head in heads])
+        return ("goroutine", leaked) if leaked else None
     return ("container", largest.container_number) if largest.container_number else None
 
 
-def _waits(finding: Finding, held: HeldBy) -> bool:
-    """Tell whether a finding's goroutines are those that hold something.
+def _entry_of(held: HeldBy, findings: Sequence[Finding]) -> str:
+    """Return the entry function of the leaked goroutines that hold something, "" where none do.
 
     Dumps shorten packages to their last part. A function that is inlined into the wrapper of its
-    `go` statement has no name there: such are told by their number.
+    `go` statement has no name there: it is meant where no other goroutines leak.
     """
-    if finding.kind != "goroutine" or not finding.stack:
-        return False
-    if _WRAPPER in held.goroutine:
-        return held.goroutines >= finding.goroutines
-    return short_function(finding.stack[-1].function) == short_function(held.goroutine)
+    waiting = [one for one in findings if one.kind == "goroutine" and one.stack]
+    wanted = short_function(held.goroutine)
+    for one in waiting:
+        if short_function(one.stack[-1].function) == wanted:
+            return one.stack[-1].function
+    is_only = len(waiting) == 1 and held.goroutines >= waiting[0].goroutines
+    return waiting[0].stack[-1].function if _WRAPPER in held.goroutine and is_only else ""
 
 
 def _merged(head: Clues, other: Clues) -> Clues:
@@ -101,4 +112,6 @@ def _merged(head: Clues, other: Clues) -> Clues:
     retained = (head.finding.retained_bytes, other.finding.retained_bytes)
     if finding.kind != "goroutine":
         finding = replace(finding, retained_bytes=max(one or 0 for one in retained))
-    return replace(head, finding=finding, grown=(*head.grown, *other.grown))
+    taken = {id(one) for one in other.grown}
+    around = tuple(one for one in head.around if id(one) not in taken)
+    return replace(head, finding=finding, grown=(*head.grown, *other.grown), around=around)

@@ -60,7 +60,7 @@ def _is_listener(clues: Clues) -> bool:
 
 
 def _is_cache(clues: Clues) -> bool:
-    if clues.per_value is True:
+    if clues.per_value is True and (not clues.holders or held_in(clues, "map")):
         return True
     return held_in(clues, "map") and named(clues, _CACHE_WORDS)
 
@@ -78,16 +78,15 @@ def _is_request_string(clues: Clues) -> bool:
     return reads_request(clues) and not keeps_requests(clues)
 
 
-def _is_substring(clues: Clues) -> bool:
-    return any(one.keeps_part for one in clues.holders)
-
-
 def _has_root(root: str) -> Callable[[Clues], bool]:
     return lambda clues: any(one.root == root for one in clues.holders)
 
 
 def _is_closure(clues: Clues) -> bool:
-    return any(one.kept_type.startswith("func") for one in clues.holders)
+    return any(
+        one.kept_type.startswith("func") or re.search(r"\bfunc\(", one.container_type)
+        for one in clues.holders
+    )
 
 
 def _kept_together(clues: Clues, head: Clues) -> bool:
@@ -148,13 +147,6 @@ CAUSES: tuple[Cause, ...] = (
         " its last user is done",
         "go doc sync.Mutex",
         _is_lock_map,
-    ),
-    Cause(
-        "substring-pin",
-        "a short part of a long string or slice is kept, and keeps the whole",
-        "keep a copy of the part: strings.Clone(part), or bytes.Clone for slices",
-        "go doc strings.Clone",
-        _is_substring,
     ),
     Cause(
         "listener-not-removed",

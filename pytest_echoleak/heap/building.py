@@ -20,6 +20,8 @@ from pytest_echoleak.services.gobuild import find_go
 from pytest_echoleak.text import last_lines
 
 _FOLDER = "analyser"
+# A toolchain may have to be fetched, and the standard library compiled.
+_BUILD_SECONDS = 300.0
 _RELEASE = re.compile(r"go(\d+)\.(\d+)(?:\.(\d+))?")
 # Of the user's environment these would change what is built, or for which machine.
 _OWN_SETTINGS = {
@@ -94,7 +96,7 @@ def _build(
             (folder / file).write_text(text, encoding="utf-8")
         built = folder / "built"
         command = [go, "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", str(built)]
-        done = run_go([*command, "."], folder, environment)
+        done = run_go([*command, "."], folder, environment, _BUILD_SECONDS)
         if done.returncode != 0:
             raise BuildError(
                 "The analyser of heap dumps cannot be built with"

@@ -60,7 +60,10 @@ def _package_folder(spec: GoSource, go: str, folder: Path, environment: Mapping[
 
 
 def run_go(
-    command: Sequence[str], folder: Path, environment: Mapping[str, str]
+    command: Sequence[str],
+    folder: Path,
+    environment: Mapping[str, str],
+    limit_seconds: float | None = None,
 ) -> subprocess.CompletedProcess[str]:
     """Run a `go` command in `folder`, whatever its exit code. Raises BuildError."""
     try:
@@ -74,6 +77,10 @@ def run_go(
             errors="replace",
             stdin=subprocess.DEVNULL,
             check=False,
+            timeout=limit_seconds,
         )
+    except subprocess.TimeoutExpired as cause:
+        what = " ".join(command[:2])
+        raise BuildError(f"`{what}` did not end within {limit_seconds:g} s") from cause
     except OSError as cause:
         raise BuildError(f"{command[0]} cannot be run: {cause}") from cause

@@ -160,13 +160,6 @@ MADE: dict[str, tuple[str, Clues]] = {
             holders=(Holder("package variable", "map", "map[string]*sync.Mutex"),),
         ),
     ),
-    "a part of a string": (
-        "substring-pin",
-        clues(
-            allocated(),
-            holders=(Holder("package variable", "slice", "[]string", keeps_part=True),),
-        ),
-    ),
     "a closure": (
         "closure-capture",
         clues(
@@ -239,7 +232,6 @@ def test_entries_are_told_in_sentences_and_by_the_contracts_identifiers() -> Non
         ("handles/leak", Holder("finalizer")),
         ("hooks/leak", Holder("main.main", "map", "map[int64]func()", kept_type="func()")),
         ("keylock/leak", Holder("main.main", "map", "map[int64]*sync.Mutex")),
-        ("tokens/leak", Holder("main.main", "slice", "[]string", keeps_part=True)),
     ],
 )
 def test_holders_tell_what_stacks_cannot(name: str, holder: Holder) -> None:

@@ -243,7 +243,9 @@ class ContainerInstance:
             content = self._running_program()
             if content is None:
                 return None
-            copy.write_bytes(content)
+            draft = folder / "program.draft"
+            draft.write_bytes(content)
+            draft.replace(copy)
         return copy
 
     def restart(self) -> None:

@@ -1,0 +1,111 @@
+"""What is known of holders, and findings that one holder explains."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from pytest_echoleak.causes.clues import Clues, Grown
+from pytest_echoleak.causes.held import fold_by_holder, with_holders
+from pytest_echoleak.results import Finding, FindingKind, HeldBy, Location
+
+WAIT = Location("example.com/shop/jobs.wait", "jobs/wait.go", 7)
+OPEN = Location("main.open", "main.go", 12)
+KEY = Location("main.key", "main.go", 30)
+SERVE = Location("net/http.(*conn).serve", "server.go", 2000)
+SESSIONS = HeldBy(
+    "package variable",
+    ("main.sessions (package variable)", "map[int]*main.session"),
+    container="map",
+    container_number=1,
+    objects=100,
+    alone=100,
+)
+GOROUTINES = HeldBy(
+    "goroutine",
+    ("goroutine jobs.wait [chan receive]", "[]byte"),
+    goroutine="jobs.wait",
+    goroutines=100,
+    objects=100,
+    alone=100,
+)
+
+
+def finding(place: Location, kind: FindingKind = "heap", count: int = 100) -> Finding:
+    heap = kind == "heap"
+    return Finding(
+        kind=kind,
+        location=place,
+        stack=(place, SERVE) if heap else (place,),
+        stacks=1,
+        objects_per_iteration=float(heap),
+        bytes_per_iteration=64.0 * heap,
+        goroutines_per_iteration=float(not heap),
+        objects=count * heap,
+        bytes=64 * count * heap,
+        goroutines=count * (not heap),
+        evidence="exact",
+    )
+
+
+def clues(place: Location, *holders: HeldBy, kind: FindingKind = "heap") -> Clues:
+    found = finding(place, kind)
+    grown = Grown(kind, found.stack, (), (True,) * len(found.stack), 100, 6_400)
+    return with_holders(Clues(found, (grown,)), holders)
+
+
+def test_the_largest_holder_is_shown_and_those_of_most_are_clues() -> None:
+    few = replace(SESSIONS, root_kind="finalizer", container_number=2, share=0.05)
+    held = clues(OPEN, SESSIONS, few)
+    assert held.finding.held_by == SESSIONS.path
+    assert held.finding.holders == (SESSIONS, few)
+    assert [one.root for one in held.holders] == ["package variable"]
+
+
+@pytest.mark.parametrize(
+    ("hop", "kept_type"),
+    [
+        ("*main.session", "*main.session"),
+        ("value []byte", "[]byte"),
+        ("server.cache map[string]int", "map[string]int"),
+        ("funcName string", "string"),
+        ("func main.open.func1", "func main.open.func1"),
+        ("chan struct {}", "chan struct {}"),
+    ],
+)
+def test_the_type_of_a_step_is_without_its_field(hop: str, kept_type: str) -> None:
+    (holder,) = clues(OPEN, replace(SESSIONS, path=("main.x (package variable)", hop))).holders
+    assert holder.kept_type == kept_type
+
+
+def test_what_hangs_from_one_container_is_one_finding_at_the_line_of_most_bytes() -> None:
+    (one,) = fold_by_holder([clues(KEY, SESSIONS), clues(OPEN, SESSIONS)])
+    assert (one.finding.objects, one.finding.bytes) == (200, 12_800)
+    assert len(one.grown) == 2
+
+
+def test_two_containers_are_two_findings() -> None:
+    other = replace(SESSIONS, container_number=2)
+    assert len(fold_by_holder([clues(OPEN, SESSIONS), clues(KEY, other)])) == 2
+
+
+def test_what_leaked_goroutines_alone_hold_is_theirs() -> None:
+    (one,) = fold_by_holder([clues(OPEN, GOROUTINES), clues(WAIT, kind="goroutine")])
+    assert one.finding.kind == "goroutine"
+    assert (one.finding.goroutines, one.finding.objects) == (100, 100)
+
+
+def test_what_others_hold_too_is_not() -> None:
+    shared = replace(GOROUTINES, alone=10)
+    assert len(fold_by_holder([clues(OPEN, shared), clues(WAIT, kind="goroutine")])) == 2
+
+
+@pytest.mark.parametrize(("others", "findings"), [(0, 1), (1, 3)])
+def test_a_goroutine_without_a_name_is_told_where_it_is_the_only_one(
+    others: int, findings: int
+) -> None:
+    wrapped = replace(GOROUTINES, goroutine="main.open.gowrap1")
+    waiting = [clues(WAIT, kind="goroutine")]
+    waiting += [clues(Location("main.poll", "main.go", 50), kind="goroutine")] * others
+    assert len(fold_by_holder([clues(OPEN, wrapped), *waiting])) == findings
