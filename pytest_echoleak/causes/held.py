@@ -55,21 +55,22 @@ def fold_by_holder(clues: Sequence[Clues]) -> tuple[Clues, ...]:
     Heap that only leaked goroutines hold is the goroutines' own. What hangs from one map, slice or
     list leaks for one reason, wherever it was allocated: the user's own line stands for all of it.
     """
-    heads: list[Clues] = []
-    by_holder: dict[object, int] = {}
+    groups: list[list[Clues]] = []
+    by_holder: dict[object, list[Clues]] = {}
     for one in sorted(clues, key=_rank):
-        key = _key(one, heads)
-        place = by_holder.get(key) if key is not None else None
-        if place is None:
-            if key is not None:
-                by_holder[key] = len(heads)
-            if one.finding.kind == "goroutine" and one.finding.stack:
-                by_holder[("goroutine", one.finding.stack[-1].function)] = len(heads)
-            heads.append(one)
-        else:
-            heads[place] = _merged(heads[place], one)
-    order = [one.finding.location for one in clues]
-    return tuple(sorted(heads, key=lambda one: order.index(one.finding.location)))
+        key = _key(one, [group[0].finding for group in groups])
+        group = by_holder.get(key) if key is not None else None
+        if group is None:
+            group = []
+            groups.append(group)
+        group.append(one)
+        if key is not None:
+            by_holder[key] = group
+        if one.finding.kind == "goroutine" and one.finding.stack:
+            by_holder[("goroutine", one.finding.stack[-1].function)] = group
+    order = {id(one): place for place, one in enumerate(clues)}
+    groups.sort(key=lambda group: min(order[id(one)] for one in group))
+    return tuple(map(_merged, groups))
 
 
 def _rank(clues: Clues) -> tuple[bool, bool, int]:
@@ -77,7 +78,7 @@ def _rank(clues: Clues) -> tuple[bool, bool, int]:
     return (clues.finding.kind != "goroutine", not is_own(clues), -clues.finding.bytes)
 
 
-def _key(clues: Clues, heads: Sequence[Clues]) -> object:
+def _key(clues: Clues, heads: Sequence[Finding]) -> object:
     if clues.finding.kind == "goroutine" or not clues.finding.holders:
         return None
     largest = clues.finding.holders[0]
@@ -86,7 +87,7 @@ def _key(clues: Clues, heads: Sequence[Clues]) -> object:
     if largest.goroutine and not largest.container:
         if largest.alone < _MOSTLY * largest.objects:
             return None
-        leaked = _entry_of(largest, [head.finding for head in heads])
+        leaked = _entry_of(largest, heads)
         return ("goroutine", leaked) if leaked else None
     return ("container", largest.container_number) if largest.container_number else None
 
@@ -106,12 +107,22 @@ def _entry_of(held: HeldBy, findings: Sequence[Finding]) -> str:
     return waiting[0].stack[-1].function if _WRAPPER in held.goroutine and is_only else ""
 
 
-def _merged(head: Clues, other: Clues) -> Clues:
-    finding = with_counts_of(head.finding, other.finding)
-    finding = replace(finding, stacks=head.finding.stacks + other.finding.stacks)
-    retained = (head.finding.retained_bytes, other.finding.retained_bytes)
-    if finding.kind != "goroutine":
-        finding = replace(finding, retained_bytes=max(one or 0 for one in retained))
-    taken = {id(one) for one in other.grown}
-    around = tuple(one for one in head.around if id(one) not in taken)
-    return replace(head, finding=finding, grown=(*head.grown, *other.grown), around=around)
+def _merged(group: Sequence[Clues]) -> Clues:
+    """Return findings as one, at the first of the user's own lines; of dead goroutines, as dead."""
+    first = group[0]
+    face = next(filter(is_own, group), first)
+    finding, grown, around = face.finding, face.grown, face.around
+    for other in group:
+        if other is face:
+            continue
+        finding = with_counts_of(finding, other.finding)
+        finding = replace(finding, stacks=finding.stacks + other.finding.stacks)
+        taken = {id(one) for one in other.grown}
+        grown = (*grown, *other.grown)
+        around = tuple(one for one in around if id(one) not in taken)
+    if len(group) > 1 and first.finding.kind == "goroutine":
+        finding = replace(finding, evidence=first.finding.evidence)
+    elif len(group) > 1:
+        retained = max(one.finding.retained_bytes or 0 for one in group)
+        finding = replace(finding, retained_bytes=retained)
+    return replace(face, finding=finding, grown=grown, around=around)

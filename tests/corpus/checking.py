@@ -145,7 +145,8 @@ def _has_holder(wanted: str, finding: Finding) -> bool:
     words = set(re.findall(r"\w+", text))
     parts = [part.partition(" (")[0] for part in wanted.split(" -> ")]
     # Between main's variable and what grows there may be closures, which have no names.
-    sought = [parts[-1], *(part for part in parts[:1] if part != "main.main")]
+    grows = parts[-1].rpartition(".")[2]
+    sought = [grows, *(part for part in parts[:1] if part != "main.main")]
     return all(set(re.findall(r"\w+", part)) <= words for part in sought)
 
 

@@ -164,7 +164,7 @@ def test_with_trimmed_paths_files_begin_with_the_modules_path(
 
     built = gobuild.build(GoSource(module(tmp_path / "shop")))
 
-    assert built.modules == (Module("example.com/shop", "example.com/shop"),)
+    assert built.modules == (Module("example.com/shop", "example.com/shop", "example.com/shop"),)
     assert gobuild.binary_modules(built.path) == built.modules
 
 
@@ -172,7 +172,9 @@ def test_with_trimmed_paths_files_begin_with_the_modules_path(
 def test_a_binary_tells_its_modules_without_their_folders(tmp_path: Path) -> None:
     built = gobuild.build(GoSource(module(tmp_path / "shop")))
 
-    assert gobuild.binary_modules(built.path) == (Module("example.com/shop", None),)
+    assert gobuild.binary_modules(built.path) == (
+        Module("example.com/shop", None, "example.com/shop"),
+    )
     assert gobuild.binary_modules(Path(sys.executable)) == ()
 
 
