@@ -8,7 +8,7 @@ the user sets, or which main package is built how.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pytest_echoleak.services.containers.labels import STAGE
@@ -18,7 +18,7 @@ AGENT_FOLDER = "/.echoleak"
 _DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _PATH = f"ENV PATH={AGENT_FOLDER}/bin:${{PATH:-{_DEFAULT_PATH}}}"
 _ESCAPE = re.compile(r"\A(?:\s*#[^\n]*\n)*?\s*#\s*escape\s*=\s*`", re.IGNORECASE)
-_HERE_DOCUMENT = re.compile(r"<<(-?)([\"']?)([A-Za-z_][A-Za-z0-9_]*)\2")
+_HERE_DOCUMENT = re.compile(r"(?<!<)<<(-?)([\"']?)([A-Za-z_][A-Za-z0-9_]*)\2")
 _SETS_PATH = re.compile(r"(?:^|\s)PATH[=\s]", re.IGNORECASE)
 
 
@@ -80,42 +80,46 @@ def with_agent(dockerfile: str, agent_image: str) -> str | None:
 def instructions(dockerfile: str) -> Iterator[Instruction]:
     """Yield the instructions. Comments after the last one have the name ""."""
     escape = "`" if _ESCAPE.match(dockerfile) else "\\"
-    lines: list[str] = []
-    text = ""
-    ends: list[tuple[str, bool]] = []
-    for line in dockerfile.splitlines():
-        lines.append(line)
-        if ends:
-            end, tabs_go = ends[0]
-            if (line.lstrip("\t") if tabs_go else line) == end:
-                ends.pop(0)
-            if ends:
-                continue
-        else:
-            if line.lstrip().startswith("#") or not line.strip():
-                continue
-            text += line.strip()
-            if text.endswith(escape):
-                text = text[: -len(escape)] + " "
-                continue
-            ends = _here_documents(text)
-            if ends:
-                continue
-        yield _instruction(text, lines)
-        lines, text = [], ""
-    if lines:
-        yield _instruction(text, lines)
+    lines = tuple(dockerfile.splitlines())
+    start, at, text = 0, 0, ""
+    while at < len(lines):
+        line = lines[at].strip()
+        at += 1
+        if not line or line.startswith("#"):
+            continue
+        text += line
+        if text.endswith(escape):
+            text = text[: -len(escape)] + " "
+            continue
+        at = _end_of_here_documents(text, lines, at)
+        yield _instruction(text, lines[start:at])
+        start, text = at, ""
+    if start < len(lines):
+        yield _instruction(text, lines[start:])
 
 
-def _instruction(text: str, lines: list[str]) -> Instruction:
-    name, _, words = text.strip().partition(" ")
-    return Instruction(name.upper(), words.strip(), tuple(lines))
+def _instruction(text: str, lines: tuple[str, ...]) -> Instruction:
+    name, words = _name_and_words(text)
+    return Instruction(name, words, lines)
 
 
-def _here_documents(text: str) -> list[tuple[str, bool]]:
-    if text.split(" ", 1)[0].upper() not in {"RUN", "COPY", "ADD"}:
-        return []
-    return [(match[3], match[1] == "-") for match in _HERE_DOCUMENT.finditer(text)]
+def _name_and_words(text: str) -> tuple[str, str]:
+    name, *words = text.split(None, 1) or [""]
+    return name.upper(), words[0].strip() if words else ""
+
+
+def _end_of_here_documents(text: str, lines: Sequence[str], at: int) -> int:
+    """Return the number of the line after the here-documents that the instruction `text` begins.
+
+    `at` is the line after the instruction. What no line ends is none, as `$((1<<N))` of a shell.
+    """
+    if _name_and_words(text)[0] not in {"RUN", "COPY", "ADD"}:
+        return at
+    for match in _HERE_DOCUMENT.finditer(text):
+        tabs = "\t" if match[1] else ""
+        ends = (n for n in range(at, len(lines)) if lines[n].lstrip(tabs) == match[3])
+        at = next(ends, at - 1) + 1
+    return at
 
 
 def _stages(dockerfile: str) -> list[list[Instruction]]:

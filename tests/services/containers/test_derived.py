@@ -122,6 +122,24 @@ FROM scratch
     assert added(text) == [("COPY", "FROM golang"), ("PATH", COPY)]
 
 
+def test_a_tab_may_stand_behind_an_instructions_name() -> None:
+    text = "FROM\tgolang\nRUN\tcat <<EOF\nFROM nowhere\nEOF\nENV\tPATH=/bin\n"
+    assert [one.name for one in instructions(text)] == ["FROM", "RUN", "ENV"]
+    assert added(text) == [
+        ("COPY", "FROM\tgolang"),
+        ("PATH", COPY),
+        ("PATH", "ENV\tPATH=/bin"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "command", ["cat <<<EOF", 'cat <<<"$A"', "echo $((1<<N))", "cat <<EOF $((1<<N))\nEOF"]
+)
+def test_what_only_looks_like_a_here_document_swallows_nothing(command: str) -> None:
+    text = f"FROM golang\nRUN {command}\nENV PATH=/bin\nFROM golang\nRUN go build\n"
+    assert [one.name for one in instructions(text)] == ["FROM", "RUN", "ENV", "FROM", "RUN"]
+
+
 def test_a_shift_in_a_command_begins_no_here_document_for_ever() -> None:
     text = "FROM golang\nENV A=1<<END\nRUN go build\n"
     assert [one.name for one in instructions(text)] == ["FROM", "ENV", "RUN"]
