@@ -85,7 +85,7 @@ kept() {
 			done
 		done
 	done
-	echo "${text% }"
+	printf '%s\n' "${text% }"
 }
 
 of_linker=

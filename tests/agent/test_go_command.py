@@ -27,7 +27,7 @@ if [ "$1" = env ]; then
 fi
 echo "flags=$GOFLAGS"
 echo "experiment=$GOEXPERIMENT"
-for word; do echo "word=$word"; done
+for word; do printf 'word=%s\\n' "$word"; done
 file=${GOFLAGS##*-overlay=}
 [ -f "$file" ] && cat "$file"
 exit 7
@@ -116,6 +116,7 @@ def test_one_version_alone_takes_the_experiment(
         (["-ldflags=all=-s -w"], ["-ldflags=all="]),
         (["-ldflags=-static -swift -X main.v=1"], ["-ldflags=-static -swift -X main.v=1"]),
         (["-o", "-s", "-tags", "a,b", "./cmd"], ["-o", "-s", "-tags", "a,b", "./cmd"]),
+        ([r"-ldflags=-s -X main.v=a\nb\c"], [r"-ldflags=-X main.v=a\nb\c"]),
         (["-ldflags", "-s", "-s"], ["-ldflags", "", "-s"]),
     ],
 )
