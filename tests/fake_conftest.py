@@ -38,6 +38,9 @@ LEAK = Finding(
 )
 
 
+AGENT: object = None
+
+
 class FakeService:
     """A service that says which one it is."""
 
@@ -45,7 +48,12 @@ class FakeService:
         self.spec = spec
         self.number = number
         self.why = "process, because no engine answers"
-        self.instance = types.SimpleNamespace(go_version="go1.27.3", runtime="process")
+        self.self_tested = False
+        self.instance = types.SimpleNamespace(
+            go_version="go1.27.3",
+            runtime="process",
+            endpoints=lambda: types.SimpleNamespace(agent=AGENT),
+        )
         self.stopped = False
 
     def stop(self) -> None:

@@ -275,6 +275,45 @@ def test_artifacts_of_every_check_have_a_folder_of_their_own(pytester: pytest.Py
     assert folders[-1].name.endswith(".test_plain-2")
 
 
+def test_a_service_without_the_agent_is_checked_without_a_self_test(
+    project: pytest.Pytester,
+) -> None:
+    project.makepyfile(
+        """
+        def test_it(assert_no_leak):
+            assert_no_leak("GET /clean")
+            assert_no_leak("GET /clean")
+        """
+    )
+    result = project.runpytest("--echoleak-selftest", "-v")
+    result.assert_outcomes(passed=1)
+    assert " ".join(result.stdout.str().split()).count("no self-test: it has no agent") == 1
+
+
+def test_a_self_test_that_fails_is_in_the_report(project: pytest.Pytester) -> None:
+    failing = """
+AGENT = "one"
+selftest = types.ModuleType("pytest_echoleak.selftest")
+selftest.require_passed = None
+
+def self_test(service):
+    from pytest_echoleak import SnapshotError
+    raise SnapshotError("planted leaks were not seen")
+
+selftest.self_test = self_test
+sys.modules["pytest_echoleak.selftest"] = selftest
+"""
+    project.makeconftest(FAKE_CONFTEST + failing)
+    project.makepyfile("def test_it(assert_no_leak): assert_no_leak('GET /clean')")
+    result = project.runpytest("--echoleak-selftest", "--echoleak-report=out")
+    result.assert_outcomes(failed=1)
+    (check,) = json.loads((project.path / "out" / "echoleak.json").read_text())["checks"]
+    assert (check["verdict"], check["reason"]) == (
+        "error",
+        "SnapshotError: planted leaks were not seen",
+    )
+
+
 def test_causes_of_the_hook_reach_the_check(project: pytest.Pytester) -> None:
     hook = """
 from pytest_echoleak import Cause
