@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from pytest_echoleak.reports import units
 from pytest_echoleak.selftest import SelfTest, self_test
 from pytest_echoleak.service import EchoService, start
 from pytest_echoleak.services.binaryinfo import BinaryInfo, read_binary
+from pytest_echoleak.services.containers.derived import instructions
 from pytest_echoleak.services.specs import (
     Dockerfile,
     GoSource,
@@ -31,6 +31,12 @@ _NO_SPEC = (
     " module (with --package), a Dockerfile or a URL. What a conftest.py defines is examined by"
     " `pytest --echoleak-selftest`."
 )
+
+_GOES_WITH = {
+    "package": "a Go module's folder",
+    "ready": "a Go module's folder or a Dockerfile",
+    "port": "a Go module's folder or a Dockerfile",
+}
 
 
 @dataclass(frozen=True)
@@ -60,40 +66,68 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     parser = commands.add_parser("doctor", help="try out what can be known of a service's memory")
     parser.set_defaults(run=run)
     parser.add_argument("spec", nargs="?", help="a Go module's folder, a Dockerfile, or a URL")
-    parser.add_argument("--package", default=".", help="the main package within the module")
+    parser.add_argument("--package", help="the main package within the module")
     parser.add_argument("--runtime", default=None, choices=("auto", "docker", "process"))
-    parser.add_argument("--ready", default=None, help="a path that answers 2xx when it is ready")
-    parser.add_argument("--port", type=int, default=8080, help="the port inside a container")
+    parser.add_argument("--ready", help="a path that answers 2xx when it is ready")
+    parser.add_argument("--port", type=int, help="the port inside a container (8080)")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Examine the service and print what was found. Returns 0 where all is well, else 1."""
-    try:
-        settings, folder = ({}, Path.cwd()) if arguments.spec else settings_here()
-        spec = spec_of(arguments) if arguments.spec else _spec_of_settings(settings, folder)
-        runtime = arguments.runtime or settings.get("runtime", "auto")
-        with start(spec, runtime=runtime) as service:
-            print(describe(spec))
-            diagnosis = examine(service)
-            for line in lines(service, diagnosis):
-                print(line)
-    except EcholeakError as error:
-        print(f"pytest-echoleak doctor: {error}", file=sys.stderr)
-        return 1
+    """Examine the service and print what was found. Returns 0 where all is well, else 1.
+
+    Raises the errors of starting and of reading it.
+    """
+    settings, folder = ({}, Path.cwd()) if arguments.spec else settings_here()
+    spec = spec_of(arguments) if arguments.spec else _spec_of_settings(arguments, settings, folder)
+    runtime = arguments.runtime or settings.get("runtime", "auto")
+    with start(spec, runtime=runtime) as service:
+        print(describe(spec))
+        diagnosis = examine(service)
+        for line in lines(service, diagnosis):
+            print(line)
     return 0 if diagnosis.healthy else 1
 
 
 def spec_of(arguments: argparse.Namespace) -> Spec:
     """Return the spec that the command line names. Raises SettingError."""
     if arguments.spec.startswith(("http://", "https://")):
+        _given(arguments, ())
         return Running(arguments.spec)
     path = Path(arguments.spec).expanduser()
-    common: dict[str, Any] = {"ready": arguments.ready, "port": arguments.port}
     if path.is_file():
-        return Dockerfile(path.parent, dockerfile=path.name, **common)
+        _require_dockerfile(path)
+        given = _given(arguments, ("ready", "port"))
+        return Dockerfile(path.parent, dockerfile=path.name, **given)
     if path.is_dir():
-        return GoSource(path, package=arguments.package, **common)
+        return GoSource(path, **_given(arguments, tuple(_GOES_WITH)))
     raise SettingError(f"there is no {path}: name a Go module's folder, a Dockerfile, or a URL")
+
+
+def _given(arguments: argparse.Namespace, fitting: Sequence[str]) -> dict[str, Any]:
+    """Return the options that were given. Raises SettingError for one that would not count."""
+    options = {name: getattr(arguments, name) for name in _GOES_WITH}
+    given = {name: value for name, value in options.items() if value is not None}
+    for name in given:
+        if name not in fitting:
+            raise SettingError(
+                f"--{name} goes with {_GOES_WITH[name]} that is named beside it; for the ini file's"
+                f" service set echoleak_{name} there"
+            )
+    return given
+
+
+def _require_dockerfile(path: Path) -> None:
+    try:
+        content = path.read_bytes()
+    except OSError as cause:
+        raise SettingError(f"{path} cannot be read: {cause}") from cause
+    # Go's programs hold such lines, too, but no text holds a zero byte.
+    lines = () if b"\0" in content else instructions(content.decode("utf-8", "surrogateescape"))
+    if not any(one.name == "FROM" for one in lines):
+        raise SettingError(
+            f"{path} is no Dockerfile: it is no text with a FROM instruction. Name a Go module's"
+            " folder, a Dockerfile, or a URL."
+        )
 
 
 def settings_here() -> tuple[dict[str, Any], Path]:
@@ -115,7 +149,9 @@ def settings_here() -> tuple[dict[str, Any], Path]:
             return 0
 
     reader = Reader()
-    pytest.main(["-q"], plugins=[reader])
+    # We were imported before pytest could rewrite us: an ini file may make that warning an error.
+    words = ["-q", "-W", "ignore::pytest.PytestAssertRewriteWarning"]
+    pytest.main(words, plugins=[reader])
     if isinstance(reader.found, SettingError):
         raise reader.found
     if reader.found is None:
@@ -211,9 +247,12 @@ def _line(name: str, text: str) -> str:
     return f"  {name:<{_WIDTH}}{printable_line(text, 1000)}"
 
 
-def _spec_of_settings(settings: dict[str, Any], folder: Path) -> Spec:
+def _spec_of_settings(
+    arguments: argparse.Namespace, settings: dict[str, Any], folder: Path
+) -> Spec:
     from pytest_echoleak.ini_spec import spec_from_settings
 
+    _given(arguments, ())
     spec = spec_from_settings(settings, folder)
     if spec is None:
         raise SettingError(_NO_SPEC)

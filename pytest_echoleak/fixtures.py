@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -323,12 +323,19 @@ def _own_causes(item: pytest.Item) -> list[Cause]:
     """Return what the hook's implementations give. Raises SettingError for anything else."""
     from pytest_echoleak.causes.cause import Cause
 
-    given = item.ihook.pytest_echoleak_causes(config=item.config)
-    causes = [one for several in given for one in several or ()]
+    causes: list[Cause] = []
+    for several in item.ihook.pytest_echoleak_causes(config=item.config):
+        if not isinstance(several, Iterable):
+            raise _no_causes(several)
+        causes += several
     for one in causes:
         if not isinstance(one, Cause):
-            raise SettingError(f"pytest_echoleak_causes must return a list of Cause, not {one!r}")
+            raise _no_causes(one)
     return causes
+
+
+def _no_causes(returned: object) -> SettingError:
+    return SettingError(f"pytest_echoleak_causes must return a list of Cause, not {returned!r}")
 
 
 def _label(workload: Any) -> str:

@@ -336,9 +336,20 @@ def pytest_echoleak_causes(config):
     assert causes == {"deeper/test_deeper.py": "lease,tenant", "test_above.py": "tenant"}
 
 
-def test_what_the_hook_returns_must_be_causes(project: pytest.Pytester) -> None:
-    project.makeconftest(FAKE_CONFTEST + "\ndef pytest_echoleak_causes(config): return ['x']\n")
+@pytest.mark.parametrize(
+    ("returned", "told"),
+    [
+        ("['x']", "'x'"),
+        ("7", "7"),
+        ("Cause('tenant', 't', 'f', 's', None)", "Cause(name='tenant'*"),
+    ],
+)
+def test_what_the_hook_returns_must_be_causes(
+    project: pytest.Pytester, returned: str, told: str
+) -> None:
+    hook = f"\n\ndef pytest_echoleak_causes(config): return {returned}\n"
+    project.makeconftest(FAKE_CONFTEST + hook)
     project.makepyfile("def test_it(assert_no_leak): assert_no_leak('GET /leak')")
     result = project.runpytest()
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines("*pytest_echoleak_causes must return a list of Cause, not 'x'*")
+    result.stdout.fnmatch_lines(f"*pytest_echoleak_causes must return a list of Cause, not {told}*")
