@@ -89,8 +89,7 @@ def read_binary(path: Path) -> BinaryInfo:
 def read_image(image: mmap.mmap | bytes) -> BinaryInfo:
     """Read a program's bytes; see `read_binary`."""
     version, text = _build_info(image)
-    # Behind it stand the experiments that it was built with: "go1.26.8-X:goroutineleakprofile".
-    go_version = version.partition("-X:")[0].partition(" X:")[0]
+    go_version = without_experiments(version)
     is_elf = image[:4] == b"\x7fELF"
     goarch, is_dynamic = _elf(image) if is_elf else (None, False)
     main_module, modules, trimmed = _modules(text)
@@ -108,6 +107,11 @@ def read_image(image: mmap.mmap | bytes) -> BinaryInfo:
         has_symbols=".symtab" in sections,
         has_types=bool(sections & {".debug_info", ".zdebug_info"}),
     )
+
+
+def without_experiments(version: str) -> str:
+    """Return Go's version without what it was built with: "go1.26.8-X:goroutineleakprofile"."""
+    return version.partition("-X:")[0].partition(" X:")[0]
 
 
 def own_modules(info: BinaryInfo) -> tuple[Module, ...]:

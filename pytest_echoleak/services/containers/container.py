@@ -6,12 +6,14 @@ import contextlib
 import signal
 import time
 import uuid
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from pytest_echoleak.agent.client import AgentClient, AgentError
 from pytest_echoleak.agent.endpoint import AgentEndpoint, new_token
 from pytest_echoleak.errors import EngineError, ServiceError
+from pytest_echoleak.services.binaryinfo import without_experiments
 from pytest_echoleak.services.containers.creation import (
     AgentPlace,
     agent_port,
@@ -169,11 +171,8 @@ class ContainerInstance:
         self._create()
         if self._recipe.program is None:
             self._program = program_of(read_program(self._engine, self._container, self._recipe))
-            is_known = bool(self._program.go_version)
-            if self._agent_token is not None and is_known and not self._program.agent:
-                self._do_without_agent("the go command of its PATH did not build its program")
         self._run("start")
-        if self._agent_token is not None and not self._program.go_version:
+        if not self._program.agent:
             self._meet_agent()
 
     def _create(self) -> None:
@@ -191,16 +190,27 @@ class ContainerInstance:
         self._join_our_network()
 
     def _meet_agent(self) -> None:
-        """Ask the agent behind a script for the program that it is in."""
-        content = self._running_program()
-        self._program = program_of(content)
-        if not self._program.agent:
-            self._do_without_agent("nothing that its entrypoint starts has it")
+        """Ask for the agent behind the first program, a script or a wrapper such as gosu."""
+        endpoint = self.endpoints().agent
+        if endpoint is None:
+            return
+        try:
+            with AgentClient(endpoint) as client:
+                go_version = client.hello()
+        except AgentError:
+            self._do_without_agent()
             self._run("start")
+        else:
+            program = program_of(self._running_program())
+            known = program.go_version or without_experiments(go_version)
+            self._program = replace(program, agent=True, go_version=known)
 
-    def _do_without_agent(self, why: str) -> None:
+    def _do_without_agent(self) -> None:
         self._agent_token = None
-        self._note = f"built without the agent: {why}"
+        self._note = (
+            "built without the agent: the go command of its PATH built nothing that its entrypoint"
+            " starts"
+        )
         self._engine.remove_container(self._container)
         self._create()
 

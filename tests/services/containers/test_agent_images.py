@@ -10,11 +10,11 @@ import pytest
 from pytest_echoleak import Dockerfile, EchoService, GoSource, LeakReport, SnapshotError, start
 from pytest_echoleak.services import gobuild
 from pytest_echoleak.services.binaryinfo import read_binary
-from pytest_echoleak.services.containers import dockerfile
+from pytest_echoleak.services.containers import container, dockerfile
 from pytest_echoleak.services.containers.engine import Engine
 from pytest_echoleak.services.containers.images import agent_image
 from pytest_echoleak.services.containers.labels import AGENT
-from tests.goapps import app
+from tests.goapps import app, write_module
 from tests.integration.apps import QUICK, caught
 from tests.integration.test_agent import BARE, bare
 
@@ -37,6 +37,23 @@ COPY start /bin/start
 RUN chmod 0755 /bin/service /bin/start
 ENTRYPOINT ["start"]
 """
+# As gosu, dockerize or dumb-init in Go: it becomes what it is told to start.
+WRAPPER = """package main
+
+import (
+	"os"
+	"syscall"
+)
+
+func main() { panic(syscall.Exec(os.Args[1], os.Args[1:], os.Environ())) }
+"""
+BY_WRAPPER = """FROM golang:1.26
+COPY service /bin/service
+COPY wrapper /bin/wrapper
+RUN chmod 0755 /bin/service /bin/wrapper
+ENTRYPOINT ["wrapper", "/bin/service"]
+"""
+NOTHING_BUILT = "the go command of its PATH built nothing that its entrypoint starts"
 
 pytestmark = pytest.mark.usefixtures("docker_engine", "golang_image")
 
@@ -123,7 +140,39 @@ class TestBehindAScript:
         spec = GoSource(app("plain"), agent=False)
         built = gobuild.build(spec, goos="linux", goarch=docker_engine.goarch)
         with start(Dockerfile(context(tmp_path, built.path))) as service:
-            assert_read_by_pprof(service, "nothing that its entrypoint starts has it")
+            assert_read_by_pprof(service, NOTHING_BUILT)
+
+
+class TestBehindAWrapperInGo:
+    @pytest.fixture
+    def folder(self, docker_engine: Engine, tmp_path: Path) -> Path:
+        module = write_module(tmp_path / "wrapper-source", {"main.go": WRAPPER})
+        folder = tmp_path / "context"
+        folder.mkdir()
+        for name, spec in (
+            ("wrapper", GoSource(module, agent=False)),
+            ("service", GoSource(app("plain"))),
+        ):
+            built = gobuild.build(spec, goos="linux", goarch=docker_engine.goarch)
+            shutil.copy(built.path, folder / name)
+        (folder / "Dockerfile").write_text(BY_WRAPPER)
+        return folder
+
+    def test_the_agent_is_met_and_tells_the_program(self, folder: Path) -> None:
+        with start(Dockerfile(folder)) as service:
+            assert service.instance.endpoints().agent is not None, service.why
+            assert service.instance.note == ""
+            assert [one.path for one in service.instance.modules] == ["example.com/plain"]
+
+    def test_an_agent_whose_file_cannot_be_read_is_kept(
+        self, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        version = read_binary(folder / "service").go_version
+        monkeypatch.setattr(container, "read_file", lambda *_: None)
+        with start(Dockerfile(folder)) as service:
+            assert service.instance.endpoints().agent is not None, service.why
+            assert service.instance.modules == ()
+            assert service.instance.go_version == version
 
 
 class TestWhereItCannotBe:
@@ -135,7 +184,7 @@ class TestWhereItCannotBe:
     def test_a_program_that_is_built_elsewhere(self, tmp_path: Path, plain: Path) -> None:
         text = BY_SCRIPT.replace('["start"]', '["/bin/service"]')
         with start(Dockerfile(context(tmp_path, plain, text))) as service:
-            assert_read_by_pprof(service, "the go command of its PATH did not build its program")
+            assert_read_by_pprof(service, NOTHING_BUILT)
 
     def test_a_dockerfile_that_runs_nothing(self, tmp_path: Path, plain: Path) -> None:
         text = 'FROM scratch\nCOPY service /service\nENTRYPOINT ["/service"]\n'
