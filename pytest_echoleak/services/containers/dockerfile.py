@@ -125,10 +125,14 @@ def _build_with_agent(engine: Engine, order: _Order, *, wanted: bool) -> tuple[_
     """
     if not wanted:
         return _build_on_some_network(engine, order), False, ""
-    text = with_agent(order.text, agent_image(engine))
+    try:
+        text = with_agent(order.text, agent_image(engine))
+        why = "no stage of the Dockerfile runs anything"
+    except EngineError as error:
+        text, why = None, printable_line(str(error), 300)
     if text is None:
         plain = _build_on_some_network(engine, order)
-        return plain, False, "built without the agent: no stage of the Dockerfile runs anything"
+        return plain, False, f"built without the agent: {why}"
     outcome = _build_on_some_network(engine, replace(order, text=text))
     if outcome.image_id is not None or outcome.is_late:
         return outcome, True, ""

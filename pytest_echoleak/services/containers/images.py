@@ -46,7 +46,8 @@ USER_ID = 65_532
 KEPT_IMAGES = 10
 
 _REPOSITORY = "pytest-echoleak/service"
-_AGENT_REPOSITORY = "pytest-echoleak/agent"
+# A Dockerfile names it: were it missing, no builder should ask anybody's registry for it.
+_AGENT_REPOSITORY = "localhost/pytest-echoleak/agent"
 _CA_BUNDLE = PurePosixPath("/etc/ssl/certs/ca-certificates.crt")
 _ZONES = PurePosixPath("/usr/share/zoneinfo")
 _HOST_CA_BUNDLES = (

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from pytest_echoleak import Dockerfile, EchoService, GoSource, LeakReport, SnapshotError, start
+from pytest_echoleak.errors import EngineError
 from pytest_echoleak.services import gobuild
 from pytest_echoleak.services.binaryinfo import read_binary
 from pytest_echoleak.services.containers import container, dockerfile
@@ -204,6 +205,16 @@ class TestWhereItCannotBe:
         with start(Dockerfile(context(tmp_path, plain, text))) as service:
             assert_read_by_pprof(service, "built without the agent: ")
 
+    def test_an_engine_that_does_not_take_the_agents_image(
+        self, tmp_path: Path, plain: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def refuse(_: Engine) -> str:
+            raise EngineError("no space left on device")
+
+        monkeypatch.setattr(dockerfile, "agent_image", refuse)
+        with start(Dockerfile(context(tmp_path, plain))) as service:
+            assert_read_by_pprof(service, "built without the agent: no space left on device")
+
     def test_who_wants_the_very_image_gets_it(
         self, docker_engine: Engine, tmp_path: Path, plain: Path
     ) -> None:
@@ -219,6 +230,7 @@ def test_the_agents_image_is_made_once(docker_engine: Engine) -> None:
     first = docker_engine.client.images.get(reference)
     assert agent_image(docker_engine) == reference
     assert docker_engine.client.images.get(reference).id == first.id
+    assert reference.startswith("localhost/"), "no registry of anybody's is asked for it"
     assert first.labels[AGENT] == reference.rpartition(":")[2]
 
 
