@@ -34,15 +34,22 @@ def save_profiles(folder: Path, before: Snapshot | None, after: Snapshot | None)
 
 
 def save_heap_dump(folder: Path, service: EchoService) -> tuple[str, ...]:
-    """Keep a heap dump of the service as it is now in `folder`; return its path, if there is one.
+    """Keep a heap dump of the service as it is now, below `folder`; return its path, if any.
 
-    Where none can be had (no agent, or goroutines that were proved unreachable), that is logged.
+    It lies in a folder of its own, which its user alone can enter. A dump of an earlier run goes
+    in any case. Where none can be had (no agent, goroutines that were proved unreachable, a service
+    that ended), that is logged: the verdict matters more.
     """
+    private = folder / "heapdump"
+    path = private / HEAP_DUMP_NAME
     try:
-        return (str(service.heap_dump(folder / HEAP_DUMP_NAME).path),)
+        path.unlink(missing_ok=True)
+        if private.is_dir():
+            private.chmod(0o700)
+        # It makes the folder, for its user alone, where there is none.
+        return (str(service.heap_dump(path).path),)
     except (EcholeakError, OSError) as error:
-        # The verdict matters more.
-        _LOGGER.warning("No heap dump is kept in %s. %s", folder, error)
+        _LOGGER.warning("No heap dump is kept in %s. %s", private, error)
         return ()
 
 

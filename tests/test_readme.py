@@ -198,6 +198,12 @@ def test_make_targets_exist() -> None:
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
 
 
+def test_no_two_headings_share_an_anchor() -> None:
+    prose = re.sub(r"```.*?```", "", README, flags=re.DOTALL)
+    headings = re.findall(r"^#+ (.+)$", prose, re.MULTILINE)
+    assert len({heading.lower() for heading in headings}) == len(headings) > 10
+
+
 def test_links_lead_somewhere() -> None:
     for place in re.findall(r"\]\(([^)#:]+)\)", README):
         assert (ROOT / place).exists(), place

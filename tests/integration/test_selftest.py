@@ -156,6 +156,7 @@ class TestRuns:
         run(pytester, "--echoleak-heapdump", "--echoleak-report=out").assert_outcomes(passed=1)
         (dump,) = (pytester.path / "out").rglob("*.heapdump")
         assert dump.stat().st_mode & 0o777 == 0o600
+        assert dump.parent.stat().st_mode & 0o777 == 0o700
         assert dump.read_bytes().startswith(b"go1.7 heap dump\n")
         (check,) = json.loads((pytester.path / "out/echoleak.json").read_text())["checks"]
         assert check["artifacts"] == [str(dump.relative_to(pytester.path / "out"))]
