@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_echoleak.errors import EcholeakError, SettingError
-from pytest_echoleak.options import Options, read_tolerance, resolve_options
 from pytest_echoleak.recording import AllowUse, Recorded, RunSettings
 from pytest_echoleak.settings import MARKER_KEYWORDS, MARKER_SETTINGS
 
 if TYPE_CHECKING:
     from pytest_echoleak.causes.cause import Cause
+    from pytest_echoleak.options import Options
     from pytest_echoleak.results import LeakReport
     from pytest_echoleak.service import EchoService, EchoServices
     from pytest_echoleak.services.specs import Spec
@@ -243,6 +243,8 @@ def marker_values(item: pytest.Item) -> dict[str, Any]:
 
 def options_of(item: pytest.Item, arguments: dict[str, Any] | None = None) -> Options:
     """Return the options of a check in this test. Raises SettingError."""
+    from pytest_echoleak.options import resolve_options
+
     marker = marker_values(item)
     marker.pop("fresh", None)
     return resolve_options(arguments or {}, marker, *item.config.stash[RUN_SETTINGS].check_layers())
@@ -265,6 +267,8 @@ def artifacts_folder(item: pytest.Item, check: int) -> Path:
 def _marker_value(name: str, value: object) -> Any:
     spelling = f"@pytest.mark.echoleak({name}=...)"
     if name == "tolerance":
+        from pytest_echoleak.options import read_tolerance
+
         return read_tolerance(value)
     if name == "fresh":
         if not isinstance(value, bool):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any
 
 from pytest_echoleak.errors import SettingError
-from pytest_echoleak.settings import CHECK_SETTINGS
+from pytest_echoleak.settings import CHECK_SETTINGS, DEFAULTS
 from pytest_echoleak.tolerance import Tolerance
 
 # -ln(0.001): no event in n tries excludes, at 99.9 %, a rate above 6.9 / n.
@@ -33,13 +33,13 @@ class Options:
     """
 
     iterations: int | None = None
-    warmup: int = 200
-    rounds: int = 3
-    concurrency: int = 1
-    detect: float = 0.01
-    plateau: int = 10_000
-    expiry: float = 5.0
-    max_seconds: float = 120.0
+    warmup: int = DEFAULTS["warmup"]
+    rounds: int = DEFAULTS["rounds"]
+    concurrency: int = DEFAULTS["concurrency"]
+    detect: float = DEFAULTS["detect"]
+    plateau: int = DEFAULTS["plateau"]
+    expiry: float = DEFAULTS["expiry"]
+    max_seconds: float = DEFAULTS["max_seconds"]
     tolerance: Tolerance = field(default_factory=Tolerance)
 
     @property
@@ -90,12 +90,6 @@ def read_tolerance(value: object) -> Tolerance:
             f" not {value!r}"
         )
     return value
-
-
-def default_of(name: str) -> Any:
-    """Return the default of the option `name`, None where it has none."""
-    defaults = {item.name: item.default for item in fields(Options) if item.default is not MISSING}
-    return defaults.get(name)
 
 
 def _first(layers: Sequence[Mapping[str, Any]], name: str) -> Any:

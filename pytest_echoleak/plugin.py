@@ -14,9 +14,14 @@ import pytest
 from pytest_echoleak import fixtures, hooks
 from pytest_echoleak.errors import SettingError
 from pytest_echoleak.fixtures import RECORDED, RUN_SETTINGS
-from pytest_echoleak.options import default_of, resolve_options
 from pytest_echoleak.recording import Recorded, RunSettings
-from pytest_echoleak.settings import ALL_SETTINGS, MARKER_SETTINGS, SERVICE_SETTINGS, Setting
+from pytest_echoleak.settings import (
+    ALL_SETTINGS,
+    DEFAULTS,
+    MARKER_SETTINGS,
+    SERVICE_SETTINGS,
+    Setting,
+)
 
 if TYPE_CHECKING:
     from _pytest.terminal import TerminalReporter
@@ -184,6 +189,10 @@ def run_settings(config: pytest.Config) -> RunSettings:
 
 def _refuse_bad_settings(settings: RunSettings) -> None:
     given = settings.merged()
+    if not given:
+        return
+    from pytest_echoleak.options import resolve_options
+
     resolve_options(*settings.check_layers())
     if any(setting.name in given for setting in SERVICE_SETTINGS):
         from pytest_echoleak.ini_spec import spec_from_settings
@@ -207,7 +216,7 @@ def _ini_type(setting: Setting) -> Any:
 
 
 def _default_text(setting: Setting) -> str:
-    default = default_of(setting.name)
+    default = DEFAULTS.get(setting.name)
     return "" if default is None else f" (default: {default})"
 
 

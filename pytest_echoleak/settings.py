@@ -123,6 +123,18 @@ def _env_lines(lines: tuple[str, ...]) -> bool:
 RUNTIMES = ("auto", "docker", "process")
 SWITCH = ("on", "off")
 
+# What a check does where nobody says otherwise: the defaults of Options. They stand here since
+# pytest's start shows them in the flags' help, and must not pay for more than that.
+DEFAULTS: dict[str, Any] = {
+    "warmup": 200,
+    "rounds": 3,
+    "concurrency": 1,
+    "detect": 0.01,
+    "plateau": 10_000,
+    "expiry": 5.0,
+    "max_seconds": 120.0,
+}
+
 # How one check measures and judges: fields of Options, and the two halves of its tolerance.
 CHECK_SETTINGS = (
     Setting(

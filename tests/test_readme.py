@@ -19,12 +19,11 @@ from pytest_echoleak.options import (
     NO_EVENT_FACTOR,
     SEVERAL_LOOKS_FACTOR,
     Options,
-    default_of,
 )
 from pytest_echoleak.reports import units
 from pytest_echoleak.reports.json_report import SCHEMA, check_as_json, check_from_json
 from pytest_echoleak.services.specs import ServiceSettings
-from pytest_echoleak.settings import ALL_SETTINGS, MARKER_KEYWORDS, Setting
+from pytest_echoleak.settings import ALL_SETTINGS, DEFAULTS, MARKER_KEYWORDS, Setting
 from tests.causes.made import allocated, clues
 
 TENANTS = "example.com/tenants"
@@ -136,12 +135,12 @@ def test_table_of_settings_is_complete() -> None:
 
 @pytest.mark.parametrize(
     "setting",
-    [one for one in ALL_SETTINGS if default_of(one.name) is not None],
+    [one for one in ALL_SETTINGS if DEFAULTS.get(one.name) is not None],
     ids=lambda setting: setting.name,
 )
 def test_table_of_settings_tells_the_defaults(setting: Setting) -> None:
     (row,) = [row for row in table_rows(README) if row[1] == f"`{setting.ini_name}`"]
-    assert row[2] == str(default_of(setting.name))
+    assert row[2] == str(DEFAULTS.get(setting.name))
 
 
 def test_marker_keywords_are_listed() -> None:

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from pytest_echoleak.errors import SettingError
-from pytest_echoleak.options import Options, default_of
-from pytest_echoleak.settings import ALL_SETTINGS, CHECK_SETTINGS, Setting
+from pytest_echoleak.options import Options
+from pytest_echoleak.settings import ALL_SETTINGS, CHECK_SETTINGS, DEFAULTS, Setting
 
 BY_NAME = {setting.name: setting for setting in ALL_SETTINGS}
 
@@ -102,7 +102,7 @@ def test_two_rounds_are_refused_with_the_reason() -> None:
 
 @pytest.mark.parametrize("setting", CHECK_SETTINGS, ids=lambda setting: setting.name)
 def test_every_default_is_a_value_that_its_own_setting_accepts(setting: Setting) -> None:
-    default = default_of(setting.name)
+    default = DEFAULTS.get(setting.name)
     assert default is None or setting.read(default, setting.name) == default
 
 
