@@ -227,15 +227,10 @@ class _Check:
         """Measure one round; where goroutines came in it, ask whether they can ever end."""
         self._measurement.round(iterations)
         rounds = self._measurement.rounds
-        if rounds and self._goroutines_came() >= FEWEST_PROVEN:
+        if rounds and _came(rounds[-1]) > 0 and _came(self._whole()) >= FEWEST_PROVEN:
             self._dumping.before_proof()
             self._unreachable = self._service.source.unreachable_goroutines() or {}
             self._service.proved = self._service.proved or bool(self._unreachable)
-
-    def _goroutines_came(self) -> float:
-        """Return how many goroutines came at stacks where more came than went, in all rounds."""
-        changes = self._whole().changes("goroutine").values()
-        return sum(held.count for held in changes if held.count > 0)
 
     def _until_verdict(self) -> _Outcome:
         """Go on, in rounds ever longer, while only that can decide."""
@@ -395,6 +390,11 @@ class _Check:
     def _ownership(self) -> Ownership:
         stacks = {stack for item in self._measurement.rounds for stack in item.stacks()}
         return Ownership(self._service.instance.modules, tuple(stacks))
+
+
+def _came(item: Round) -> float:
+    """Return how many goroutines came at stacks where more came than went."""
+    return sum(held.count for held in item.changes("goroutine").values() if held.count > 0)
 
 
 def _accepted(judgement: Judgement) -> str:

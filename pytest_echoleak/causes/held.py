@@ -121,8 +121,24 @@ def _merged(group: Sequence[Clues]) -> Clues:
         grown = (*grown, *other.grown)
         around = tuple(one for one in around if id(one) not in taken)
     if len(group) > 1 and first.finding.kind == "goroutine":
+        finding = _named(finding, short_function(first.finding.stack[-1].function))
         finding = replace(finding, evidence=first.finding.evidence)
     elif len(group) > 1:
         retained = max(one.finding.retained_bytes or 0 for one in group)
         finding = replace(finding, retained_bytes=retained)
     return replace(face, finding=finding, grown=grown, around=around)
+
+
+def _named(finding: Finding, entry: str) -> Finding:
+    """Return a finding whose holders have the name of the goroutines' entry, not a wrapper's."""
+    holders = tuple(
+        replace(
+            one,
+            goroutine=entry,
+            path=(one.path[0].replace(one.goroutine, entry), *one.path[1:]),
+        )
+        if _WRAPPER in one.goroutine
+        else one
+        for one in finding.holders
+    )
+    return replace(finding, holders=holders, held_by=holders[0].path if holders else ())

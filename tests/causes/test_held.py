@@ -109,3 +109,16 @@ def test_a_goroutine_without_a_name_is_told_where_it_is_the_only_one(
     waiting = [clues(WAIT, kind="goroutine")]
     waiting += [clues(Location("main.poll", "main.go", 50), kind="goroutine")] * others
     assert len(fold_by_holder([clues(OPEN, wrapped), *waiting])) == findings
+
+
+def test_a_wrapper_gets_the_name_of_the_goroutines_that_it_started() -> None:
+    wrapped = replace(
+        GOROUTINES,
+        goroutine="main.open.gowrap1",
+        path=("goroutine main.open.gowrap1 [chan receive], v", "[]byte"),
+    )
+    library = replace(clues(WAIT, kind="goroutine"), grown=())
+    (one,) = fold_by_holder([clues(OPEN, wrapped), library])
+    assert one.finding.location == OPEN, "the user's own line stands for a library's goroutine"
+    assert one.finding.held_by == ("goroutine jobs.wait [chan receive], v", "[]byte")
+    assert one.finding.holders[0].goroutine == "jobs.wait"
