@@ -124,7 +124,7 @@ def names_holder(case: Case, report: LeakReport) -> bool | None:
     Of a path the names are compared that a developer would look for: a goroutine's function, a
     package variable, a type and its field.
     """
-    if not case.holder or report.no_holders:
+    if not case.holder or report.verdict != "leak" or report.no_holders:
         return None
     return any(_has_holder(case.holder, one) for one in report.findings)
 
