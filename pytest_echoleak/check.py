@@ -12,7 +12,7 @@ from pytest_echoleak.allowing import Allowance, held_before
 from pytest_echoleak.artifacts import save_profiles
 from pytest_echoleak.causes.cause import Cause
 from pytest_echoleak.causes.clues import Clues
-from pytest_echoleak.causes.explaining import explain as explain
+from pytest_echoleak.causes.explaining import explain
 from pytest_echoleak.causes.gathering import clues_of
 from pytest_echoleak.dumping import Dumping
 from pytest_echoleak.errors import ServiceError
@@ -205,7 +205,7 @@ class _Check:
         first, last = self._measurement.first, self._measurement.last
         assert first is not None, "a check that has a verdict has snapshots"
         assert last is not None, "a check that has a verdict has snapshots"
-        return Round(self._iterations(), first, last)
+        return Round(self._measurement.iterations, first, last)
 
     def _bounds(self, outcome: _Outcome, iterations: int) -> Bounds | None:
         if outcome.verdict != "clean":
@@ -256,7 +256,10 @@ class _Check:
             return 0
         options = self._options
         return next_round(
-            self._iterations(), options.plateau, steady=judgement.clear, detect=options.detect
+            self._measurement.iterations,
+            options.plateau,
+            steady=judgement.clear,
+            detect=options.detect,
         )
 
     def _judge(self) -> Judgement:
@@ -300,7 +303,7 @@ class _Check:
             judgement = self._judge_series()
             if judgement.steady:
                 first_line = str(error).partition("\n")[0]
-                reason = f"the service ended after {self._iterations():,} iterations: "
+                reason = f"the service ended after {self._measurement.iterations:,} iterations: "
                 return _Outcome("leak", judgement, reason + first_line)
         raise error
 
@@ -361,21 +364,19 @@ class _Check:
         needed = math.ceil(NO_EVENT_FACTOR / options.detect)
         if judgement.too_short:
             return (
-                f"{self._iterations():,} iterations cannot show a leak in one of"
+                f"{self._measurement.iterations:,} iterations cannot show a leak in one of"
                 f" {1 / options.detect:g}: that takes {needed:,} (iterations={needed}, or a larger"
                 " detect), and enough max-seconds"
             )
         return (
-            f"something grew, and within {self._iterations():,} iterations neither stopped nor"
-            f" repeated: go on further (plateau={2 * max(options.plateau, needed)}), give it more"
+            f"something grew, and within {self._measurement.iterations:,} iterations neither"
+            f" stopped nor repeated: go on further (plateau={2 * max(options.plateau, needed)}),"
+            " give it more"
             " max-seconds, or declare it with Allow(function=..., reason=..., at_most_objects=...)"
         )
 
     def _before_plateau(self) -> bool:
-        return self._iterations() < self._options.plateau
-
-    def _iterations(self) -> int:
-        return sum(item.iterations for item in self._measurement.rounds)
+        return self._measurement.iterations < self._options.plateau
 
     def _totals(self) -> dict[str, float]:
         first, last = self._measurement.first, self._measurement.last

@@ -126,7 +126,7 @@ def _held_by(holder: Holder, objects: int) -> HeldBy:
     container = holder.container
     return HeldBy(
         root_kind=holder.root_kind,
-        path=tuple(holder.text.split(" -> ")),
+        path=holder.hops,
         container="" if container is None else container.kind,
         container_name="" if container is None else container.name,
         container_type="" if container is None else container.type,

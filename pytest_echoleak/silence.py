@@ -18,7 +18,7 @@ def refuse_silence(
 
     Returns the idle round that was measured for it, None where the answers themselves tell.
     """
-    iterations = sum(item.iterations for item in measurement.rounds)
+    iterations = measurement.iterations
     if not iterations:
         raise WorkloadError(
             f"{workload.label}: not one measured iteration was done within max-seconds"

@@ -94,13 +94,18 @@ class Holder:
     goroutine: HolderGoroutine | None
 
     @property
-    def text(self) -> str:
-        """Return "main.sessions (package variable) -> map[int]*main.Session -> []byte"."""
+    def hops(self) -> tuple[str, ...]:
+        """Return the steps from the root to the objects: "main.sessions (package variable)", ..."""
         root = self.root
         if self.goroutine is not None:
             wait = f" [{self.goroutine.wait}]" if self.goroutine.wait else ""
             root = f"goroutine {self.goroutine.function}{wait}, {root}"
-        return " -> ".join((root, *self.path))
+        return (root, *self.path)
+
+    @property
+    def text(self) -> str:
+        """Return "main.sessions (package variable) -> map[int]*main.Session -> []byte"."""
+        return " -> ".join(self.hops)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from typing import Any
 from unittest import mock
 
 from pytest_echoleak import EcholeakError, GoSource
-from pytest_echoleak import check as check_module
+from pytest_echoleak import explanation as explanation_module
 from pytest_echoleak.causes.clues import Clues, Grown
 from pytest_echoleak.causes.explaining import explain
 from pytest_echoleak.check import check_service
@@ -41,7 +41,7 @@ _MOST_AROUND = 60
 def main() -> None:
     """Check each leak, keep its clues, and write them."""
     found = load_plain() if RECORDED.exists() else {}
-    with mock.patch.object(check_module, "explain", keeping := _Keeping(explain)):
+    with mock.patch.object(explanation_module, "explain", keeping := _Keeping(explain)):
         for name in _checked(sys.argv[1:], keeping):
             found[name] = [_plain(one) for one in keeping.clues]
             print(name, len(keeping.clues), flush=True)
