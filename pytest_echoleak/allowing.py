@@ -7,11 +7,12 @@ What a snapshot does not tell (what was there before allocations were recorded) 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from pytest_echoleak.pprof.frames import Stack
+from pytest_echoleak.pprof.profiles import Usage
 from pytest_echoleak.series import Growth, Held, Kind
 from pytest_echoleak.snapshots.snapshot import Snapshot
 from pytest_echoleak.tolerance import Allow
@@ -80,19 +81,18 @@ def held_before(
     found: dict[tuple[Allowance, Kind], Held] = {}
     if not limited or not first.exact:
         return found
-    goroutines = {site: (count, 0) for site, count in first.goroutines.items()}
-    kinds: tuple[tuple[Kind, Mapping[int, tuple[int, int]]], ...] = (
+    kinds: tuple[tuple[Kind, Usage], ...] = (
         ("heap", first.heap),
-        ("goroutine", goroutines),
+        ("goroutine", Usage(first.goroutines, {})),
     )
-    for kind, sites in kinds:
-        for site, (count, size_bytes) in sites.items():
+    for kind, usage in kinds:
+        for site, count in usage.objects.items():
             stack = first.stacks.get(site, ())
             # As fold_series does: the first that matches answers for a stack.
             one = next((one for one in allowances if one.matches(stack)), None)
             if one is not None and one.limited:
                 old = found.get((one, kind), _NOTHING)
-                found[one, kind] = Held(old.count + count, old.bytes + size_bytes)
+                found[one, kind] = Held(old.count + count, old.bytes + usage.bytes.get(site, 0))
     return found
 
 

@@ -69,10 +69,10 @@ def _made_profiles(snapshot: Snapshot) -> RawProfiles:
     """Return profiles of what an agent told: of the sites that changed since the first snapshot."""
     stacks = snapshot.stacks
     heap: defaultdict[Stack, tuple[int, int]] = defaultdict(lambda: (0, 0))
-    for site, usage in snapshot.heap.items():
+    for site, count in snapshot.heap.objects.items():
         if site in stacks:
             objects, size_bytes = heap[stacks[site]]
-            heap[stacks[site]] = (objects + usage.objects, size_bytes + usage.bytes)
+            heap[stacks[site]] = (objects + count, size_bytes + snapshot.heap.bytes[site])
     goroutines: defaultdict[Stack, int] = defaultdict(int)
     for site, count in snapshot.goroutines.items():
         goroutines[stacks[site]] += count

@@ -215,8 +215,8 @@ def _total_growth(rounds: tuple[Round, ...], idle: Round | None) -> Growth:
 
 
 def _changes(
-    before: Mapping[int, Usage],
-    after: Mapping[int, Usage],
+    before: Usage,
+    after: Usage,
     stacks: Mapping[int, Stack],
     left_out: Callable[[Stack], bool],
 ) -> dict[Stack, Held]:
@@ -230,19 +230,27 @@ def _changes(
 
 
 def _site_changes(
-    before: Mapping[int, Usage],
-    after: Mapping[int, Usage],
+    before: Usage,
+    after: Usage,
     stacks: Mapping[int, Stack],
     left_out: Callable[[Stack], bool],
 ) -> Iterator[tuple[Stack, Held]]:
-    none = Usage(0, 0)
-    changed = {site for site, usage in after.items() if before.get(site, none) != usage}
-    for site in changed.union(before.keys() - after.keys()):
+    objects = _differences(before.objects, after.objects)
+    size_bytes = _differences(before.bytes, after.bytes)
+    for site in objects.keys() | size_bytes.keys():
         stack = stacks[site]
-        if left_out(stack) or made_by_measuring(stack):
-            continue
-        old, new = before.get(site, none), after.get(site, none)
-        yield stack, Held(new.objects - old.objects, new.bytes - old.bytes)
+        if not left_out(stack) and not made_by_measuring(stack):
+            yield stack, Held(objects.get(site, 0), size_bytes.get(site, 0))
+
+
+def _differences(before: Mapping[int, int], after: Mapping[int, int]) -> dict[int, int]:
+    """Return by how much each number changed, where it did."""
+    changed = {
+        site: number - before.get(site, 0)
+        for site, number in after.items()
+        if before.get(site, 0) != number
+    }
+    return changed | {site: -before[site] for site in before.keys() - after.keys()}
 
 
 def _is_starting(stack: Stack) -> bool:
@@ -250,8 +258,8 @@ def _is_starting(stack: Stack) -> bool:
     return not stack
 
 
-def _counted(goroutines: Mapping[int, int]) -> dict[int, Usage]:
-    return {site: Usage(count, 0) for site, count in goroutines.items()}
+def _counted(goroutines: Mapping[int, int]) -> Usage:
+    return Usage(goroutines, {})
 
 
 def _without_own(held: Held, own: Held, item: Round, idle: Round, kind: Kind) -> Held:

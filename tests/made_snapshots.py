@@ -29,11 +29,10 @@ def snapshot(
     object_bytes: int = 64,
 ) -> Snapshot:
     """Return a snapshot with so many live objects per site, `requests` of ours after the start."""
-    heap = {
-        site(stack): Usage(count, count * object_bytes) for stack, count in (objects or {}).items()
-    }
+    held = {site(stack): count for stack, count in (objects or {}).items()}
+    heap = Usage(held, {place: count * object_bytes for place, count in held.items()})
     counts = {site(stack): count for stack, count in (goroutines or {}).items()}
-    live = sum(usage.objects for usage in heap.values())
+    live = sum(held.values())
     return Snapshot(
         taken_at_seconds=at,
         exact=memstats is None,

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 from google.protobuf.message import DecodeError
 
 from pytest_echoleak.errors import ProfileError
-from pytest_echoleak.pprof.frames import Frame, Stack
+from pytest_echoleak.pprof.frames import Stack
 from pytest_echoleak.pprof.samples import Samples, read_samples
 from pytest_echoleak.pprof.stacks import END_OF_STACK, StackTable
-from pytest_echoleak.pprof.wire import packed_profile_class
+from pytest_echoleak.pprof.wire import undecoded_profile_class
 from pytest_echoleak.text import printable_line
 from pytest_echoleak.transport import TransportError, gunzip
 
@@ -23,15 +22,15 @@ UNPACKED_LIMIT_BYTES = 64 << 20
 _DEEPEST = 1_000  # Go's stacks have 128 at most
 
 
-class Usage(NamedTuple):
-    """What an allocation site holds: live objects, and the bytes in them."""
+@dataclass(frozen=True)
+class Usage:
+    """What each allocation site holds: live objects, and the bytes in them.
 
-    objects: int
-    bytes: int
+    Two tables of numbers, where one of pairs would keep Python's garbage collector busy.
+    """
 
-
-# As Usage._make does, without a call of Python's for each of so many.
-_to_usage: Callable[[tuple[int, int]], Usage] = partial(tuple.__new__, Usage)
+    objects: Mapping[int, int]
+    bytes: Mapping[int, int]
 
 
 @dataclass(frozen=True)
@@ -39,11 +38,11 @@ class HeapProfile:
     """A heap profile. `period_bytes` is the sampling rate in force: 1 means every object.
 
     A site is a stack, by its number in `stacks`: records that differ in object size or pprof labels
-    alone are added up. `usage` is what each holds, `allocated_objects` how many it ever allocated.
+    alone are added up. `allocated_objects` is how many each ever allocated.
     """
 
     period_bytes: int
-    usage: Mapping[int, Usage]
+    usage: Usage
     allocated_objects: Mapping[int, int]
     stacks: StackTable
 
@@ -72,27 +71,11 @@ def decode_heap(data: bytes, stacks: StackTable | None = None) -> HeapProfile:
     Profiles that are to be compared are decoded with the same `stacks`.
     """
     profile = _Decoder(data, "heap profile", stacks)
-    objects, size, allocated = (
-        profile.values[column :: profile.width]
+    objects, size_bytes, allocated = (
+        profile.sums(column)
         for column in profile.columns(("inuse_objects", "inuse_space", "alloc_objects"))
     )
-    usage = dict(zip(profile.sites, map(_to_usage, zip(objects, size, strict=True)), strict=True))
-    ever = dict(zip(profile.sites, allocated, strict=True))
-    if len(usage) < len(profile.sites):
-        usage, ever = _added_up(profile.sites, objects, size, allocated)
-    return HeapProfile(profile.period, usage, ever, profile.stacks)
-
-
-def _added_up(
-    sites: Sequence[int], objects: Sequence[int], size: Sequence[int], allocated: Sequence[int]
-) -> tuple[dict[int, Usage], dict[int, int]]:
-    usage: dict[int, Usage] = {}
-    ever: defaultdict[int, int] = defaultdict(int)
-    for site, count, size_bytes, made in zip(sites, objects, size, allocated, strict=True):
-        known = usage.get(site, Usage(0, 0))
-        usage[site] = Usage(known.objects + count, known.bytes + size_bytes)
-        ever[site] += made
-    return usage, dict(ever)
+    return HeapProfile(profile.period, Usage(objects, size_bytes), allocated, profile.stacks)
 
 
 def decode_goroutines(data: bytes, stacks: StackTable | None = None) -> GoroutineProfile:
@@ -118,10 +101,7 @@ def by_stack(profile: GoroutineProfile) -> dict[Stack, int]:
 
 def _goroutines(profile: _Decoder, name: str) -> GoroutineProfile:
     (column,) = profile.columns((name,))
-    counts: defaultdict[int, int] = defaultdict(int)
-    for site, count in zip(profile.sites, profile.values[column :: profile.width], strict=True):
-        counts[site] += count
-    return GoroutineProfile(dict(counts), profile.stacks)
+    return GoroutineProfile(profile.sums(column), profile.stacks)
 
 
 class _Decoder:
@@ -135,8 +115,9 @@ class _Decoder:
         if not self._strings:
             raise ProfileError(f"the {what} has no string table: it is no profile, or damaged")
         self.period = int(self._message.period)
-        self.width = len(self._message.sample_type)
-        self.sites, self.values = self._samples()
+        self._width = len(self._message.sample_type)
+        self._sites, self._values = self._samples()
+        self._repeated = _repeated(self._sites)
 
     def columns(self, wanted: tuple[str, ...]) -> tuple[int, ...]:
         """Return where in each sample's values the `wanted` ones stand."""
@@ -149,6 +130,17 @@ class _Decoder:
             )
         return tuple(names.index(name) for name in wanted)
 
+    def sums(self, column: int) -> dict[int, int]:
+        """Return the values in this column, added up by site."""
+        values = self._values[column :: self._width]
+        sums = dict(zip(self._sites, values, strict=True))
+        if self._repeated:
+            sums.update(dict.fromkeys(self._repeated, 0))
+            for site, value in zip(self._sites, values, strict=True):
+                if site in self._repeated:
+                    sums[site] += value
+        return sums
+
     def _parse(self, data: bytes) -> Any:
         if data[:2] == b"\x1f\x8b":
             try:
@@ -160,7 +152,7 @@ class _Decoder:
         if len(data) > UNPACKED_LIMIT_BYTES:
             text = f"the {self._what} is longer than {UNPACKED_LIMIT_BYTES} bytes"
             raise ProfileError(text)
-        message = packed_profile_class()()
+        message = undecoded_profile_class()()
         try:
             message.ParseFromString(data)
         except (DecodeError, UnicodeDecodeError) as cause:
@@ -176,7 +168,7 @@ class _Decoder:
         sites: list[int] = []
         values: list[int] = []
         try:
-            for samples in read_samples(self._message.sample):
+            for samples in read_samples(self._message.sample[:]):
                 sites += self._sites_of(samples, characters)
                 values += samples.values
         except DecodeError as cause:
@@ -188,8 +180,8 @@ class _Decoder:
     def _sites_of(
         self, samples: Samples, characters: Mapping[int, str] | Sequence[str]
     ) -> list[int]:
-        if len(samples.values) != self.width * samples.count:
-            raise self._damaged(f"its samples do not have {self.width} values each")
+        if len(samples.values) != self._width * samples.count:
+            raise self._damaged(f"its samples do not have {self._width} values each")
         stacks = "".join([characters[location] for location in samples.location_ids])
         places = stacks.split(END_OF_STACK)
         if len(places) != samples.count:
@@ -208,13 +200,12 @@ class _Decoder:
         for location in self._message.location:
             if len(location.line) > _DEEPEST:
                 raise self._damaged(f"more than {_DEEPEST:,} calls are inlined into one")
-            lines = [(line.function_id, int(line.line)) for line in location.line]
             try:
-                frames = tuple(Frame(*functions[key], line) for key, line in lines)
+                calls = tuple([(*functions[line.function_id], line.line) for line in location.line])
             except KeyError as cause:
                 raise self._damaged(f"function {cause} is not in it") from cause
-            frames = frames or (Frame(f"0x{location.address:x}", "", 0),)
-            characters[location.id] = self.stacks.location(frames)
+            calls = calls or ((f"0x{location.address:x}", "", 0),)
+            characters[location.id] = self.stacks.location(calls)
         return characters
 
     def _string(self, index: int) -> str:
@@ -224,6 +215,13 @@ class _Decoder:
 
     def _damaged(self, why: str) -> ProfileError:
         return ProfileError(f"the {self._what} is damaged: {why}")
+
+
+def _repeated(sites: Sequence[int]) -> frozenset[int]:
+    """Return the sites that stand there more than once."""
+    if len(set(sites)) == len(sites):
+        return frozenset()
+    return frozenset(site for site, times in Counter(sites).items() if times > 1)
 
 
 def _as_list(characters: Mapping[int, str]) -> Mapping[int, str] | Sequence[str]:

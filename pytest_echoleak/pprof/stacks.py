@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import count
+from typing import TypeAlias
 
 from pytest_echoleak.errors import ProfileError
-from pytest_echoleak.pprof.frames import Stack
+from pytest_echoleak.pprof.frames import Frame, Stack
 
 # No service has as many; a profile that is made up to fill our memory may.
 _MOST_SITES = 2_000_000
 # No location is this character.
 END_OF_STACK = "\0"
+
+Calls: TypeAlias = tuple[tuple[str, str, int], ...]
+"""The calls inlined into one, each by function, file and line: what Frame has, not yet made one."""
 
 
 class StackTable(Mapping[int, Stack]):
@@ -23,45 +28,41 @@ class StackTable(Mapping[int, Stack]):
     """
 
     def __init__(self) -> None:
-        self._locations: dict[Stack, str] = {}
-        self._frames: list[Stack] = [()]
+        self._locations: dict[Calls, str] = {}
+        self._calls: list[Calls] = [()]
         self._sites: dict[str, int] = {}
         self._places: list[str] = []
         self._stacks: dict[int, Stack] = {}
 
-    def location(self, frames: Stack) -> str:
-        """Return the character of a location, which is the frames inlined into one call.
+    def location(self, calls: Calls) -> str:
+        """Return the character of a location.
 
         Raises ProfileError where there are more of them than characters.
         """
-        character = self._locations.get(frames)
+        character = self._locations.get(calls)
         if character is None:
-            number = len(self._frames)
+            number = len(self._calls)
             if number > sys.maxunicode:
                 raise ProfileError(f"its profiles have named more than {number:,} locations")
-            character = self._locations[frames] = chr(number)
-            self._frames.append(frames)
+            character = self._locations[calls] = chr(number)
+            self._calls.append(calls)
         return character
 
     def sites(self, stacks: Sequence[str]) -> list[int]:
         """Return the numbers of stacks, each a text of locations."""
-        for place in dict.fromkeys(stacks):
-            if place not in self._sites:
-                self._add(place)
-        return [self._sites[place] for place in stacks]
-
-    def _add(self, place: str) -> None:
-        site = len(self._places)
-        if site >= _MOST_SITES:
+        known = self._sites
+        new = [place for place in dict.fromkeys(stacks) if place not in known]
+        if len(known) + len(new) > _MOST_SITES:
             raise ProfileError(f"its profiles have named more than {_MOST_SITES:,} stacks")
-        self._sites[place] = site
-        self._places.append(place)
+        known.update(zip(new, count(len(known)), strict=False))
+        self._places += new
+        return [known[place] for place in stacks]
 
     def __getitem__(self, site: int) -> Stack:
         stack = self._stacks.get(site)
         if stack is None:
-            parts = [self._frames[ord(character)] for character in self._places[site]]
-            stack = self._stacks[site] = tuple(frame for part in parts for frame in part)
+            parts = [self._calls[ord(character)] for character in self._places[site]]
+            stack = self._stacks[site] = tuple(Frame(*call) for part in parts for call in part)
         return stack
 
     def __len__(self) -> int:

@@ -83,11 +83,9 @@ _MESSAGES: dict[str, tuple[tuple[str, int | str, bool], ...]] = {
 }
 
 
-# The same messages with each sample's lists left as they are on the wire: see samples.py.
-_PACKED_SAMPLE: tuple[tuple[str, int | str, bool], ...] = (
-    ("location_id", _BYTES, False),
-    ("value", _BYTES, False),
-    ("label", "Label", True),
+# A profile whose samples are left as they are on the wire: see samples.py.
+_PROFILE_OF_BYTES = tuple(
+    ("sample", _BYTES, True) if field[0] == "sample" else field for field in _MESSAGES["Profile"]
 )
 
 
@@ -96,21 +94,21 @@ def profile_class() -> Any:
 
     Warns where protobuf runs without its compiled backend.
     """
-    return _message_class("Profile", packed=False)
+    return _message_class("Profile", undecoded=False)
 
 
-def packed_profile_class() -> Any:
-    """Return the same class, whose samples have their lists of numbers as bytes."""
-    return _message_class("Profile", packed=True)
+def undecoded_profile_class() -> Any:
+    """Return the same class, whose samples are the bytes of these messages."""
+    return _message_class("Profile", undecoded=True)
 
 
 def sample_class() -> Any:
     """Return the message class of a sample."""
-    return _message_class("Sample", packed=False)
+    return _message_class("Sample", undecoded=False)
 
 
 @functools.cache
-def _message_class(wanted: str, *, packed: bool) -> Any:
+def _message_class(wanted: str, *, undecoded: bool) -> Any:
     if api_implementation.Type() == "python":
         warnings.warn(
             "protobuf runs in pure Python here, which reads profiles 150 times slower: install one"
@@ -121,7 +119,7 @@ def _message_class(wanted: str, *, packed: bool) -> Any:
     file = descriptor_pb2.FileDescriptorProto(
         name="pytest_echoleak/profile.proto", package="pytest_echoleak", syntax="proto3"
     )
-    messages = {**_MESSAGES, "Sample": _PACKED_SAMPLE} if packed else _MESSAGES
+    messages = {**_MESSAGES, "Profile": _PROFILE_OF_BYTES} if undecoded else _MESSAGES
     for name, fields in messages.items():
         message = file.message_type.add(name=name)
         for number, (field_name, kind, repeated) in enumerate(fields, start=1):

@@ -34,7 +34,7 @@ class AgentSource:
         self._rest = rest or Rest()
         self._identity = ""
         self._generation = 0
-        self._heap: dict[int, Usage] = {}
+        self._heap = Usage({}, {})
         self._stacks: dict[int, Stack] = {}
 
     def prepare(self) -> None:
@@ -53,7 +53,7 @@ class AgentSource:
         identity = self._instance.identity()
         if identity != self._identity:
             self._identity, self._generation = identity, 0
-            self._heap, self._stacks = {}, {}
+            self._heap, self._stacks = Usage({}, {}), {}
         try:
             with AgentClient(self._endpoint()) as client:
                 told = self._ask(client, previous)
@@ -98,18 +98,20 @@ class AgentSource:
     def _apply(self, client: AgentClient, told: AgentSnapshot) -> None:
         """Take over what was told, and ask what stacks the changed sites are."""
         first = self._generation == 0
-        heap = dict(self._heap) if told.partial else {}
+        last = self._heap
+        objects = {site: count for site, count, _ in told.heap}
+        size_bytes = {site: count_bytes for site, _, count_bytes in told.heap}
         changed = {site for site, _ in told.goroutines}
-        for site, objects, size_bytes in told.heap:
-            usage = Usage(objects, size_bytes)
-            if not first and self._heap.get(site) != usage:
-                changed.add(site)
-            heap[site] = usage
-        if not told.partial:
-            changed |= self._heap.keys() - heap.keys()
+        if not first:
+            changed |= {site for site in objects if last.objects.get(site) != objects[site]}
+            changed |= {site for site in size_bytes if last.bytes.get(site) != size_bytes[site]}
+        if told.partial:
+            objects, size_bytes = {**last.objects, **objects}, {**last.bytes, **size_bytes}
+        else:
+            changed |= last.objects.keys() - objects.keys()
         new = client.stacks(sorted(changed - self._stacks.keys()))
         self._stacks.update(whole_stacks(new, lambda: _full_stacks(client)))
-        self._generation, self._heap = told.generation, heap
+        self._generation, self._heap = told.generation, Usage(objects, size_bytes)
 
     def _endpoint(self) -> AgentEndpoint:
         endpoint = self._instance.endpoints().agent
@@ -129,8 +131,8 @@ class AgentSource:
 def _full_stacks(client: AgentClient) -> Iterator[tuple[Stack, int]]:
     """Yield the stacks of pprof's own profiles, which are cut at 128 frames, and what they hold."""
     heap = decode_heap(client.profile("heap"))
-    for site, usage in heap.usage.items():
-        yield heap.stacks[site], usage.objects
+    for site, count in heap.usage.objects.items():
+        yield heap.stacks[site], count
     goroutines = decode_goroutines(client.profile("goroutine"))
     for site, count in goroutines.counts.items():
         yield goroutines.stacks[site], count

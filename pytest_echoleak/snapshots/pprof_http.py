@@ -121,8 +121,8 @@ class PprofSource:
     def _totals(self, heap: HeapProfile) -> MemStats:
         """Return the sums of exact sites, which are the totals; ours are not counted as mallocs."""
         return MemStats(
-            heap_alloc_bytes=sum(usage.bytes for usage in heap.usage.values()),
-            heap_objects=sum(usage.objects for usage in heap.usage.values()),
+            heap_alloc_bytes=sum(heap.usage.bytes.values()),
+            heap_objects=sum(heap.usage.objects.values()),
             mallocs=sum(
                 count for site, count in heap.allocated_objects.items() if not self._is_ours(site)
             ),

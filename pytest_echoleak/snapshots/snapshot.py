@@ -45,7 +45,7 @@ class Snapshot:
 
     taken_at_seconds: float
     exact: bool
-    heap: Mapping[int, Usage]
+    heap: Usage
     goroutines: Mapping[int, int]
     stacks: Mapping[int, Stack]
     inuse_objects: int

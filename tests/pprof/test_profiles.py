@@ -34,18 +34,19 @@ Decode = Callable[[bytes], HeapProfile | GoroutineProfile]
 decoders = pytest.mark.parametrize("decode", [decode_heap, decode_goroutines])
 
 
-def sites(profile: HeapProfile) -> dict[Stack, Usage]:
-    return {profile.stacks[site]: usage for site, usage in profile.usage.items()}
+def sites(profile: HeapProfile) -> dict[Stack, int]:
+    return {profile.stacks[site]: site for site in profile.usage.objects}
 
 
-def leaked(profile: HeapProfile, function: str, line: int) -> Usage:
-    """Return the usage of the one site that allocates in this line."""
-    (usage,) = (
-        usage
-        for stack, usage in sites(profile).items()
-        if (stack[0].function, stack[0].line) == (function, line) and usage.objects > 1
+def leaked(profile: HeapProfile, function: str, line: int) -> tuple[int, int]:
+    """Return the objects and bytes of the one site that allocates in this line."""
+    usage = profile.usage
+    (held,) = (
+        (usage.objects[site], usage.bytes[site])
+        for stack, site in sites(profile).items()
+        if (stack[0].function, stack[0].line) == (function, line) and usage.objects[site] > 1
     )
-    return usage
+    return held
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -54,17 +55,21 @@ class TestRealProfiles:
         profile = decode_heap(recorded(f"{version}.exact.heap"))
         assert profile.period_bytes == 1
         assert profile.exact
-        assert leaked(profile, "example.com/recorded/store.Keep", 11) == Usage(
-            REQUESTS, 64 * REQUESTS
-        )
-        assert leaked(profile, "main.leak", 25) == Usage(REQUESTS, 128 * REQUESTS)
+        kept = leaked(profile, "example.com/recorded/store.Keep", 11)
+        assert kept == (REQUESTS, 64 * REQUESTS)
+        assert leaked(profile, "main.leak", 25) == (REQUESTS, 128 * REQUESTS)
 
     def test_records_that_differ_in_object_size_alone_are_one_site(self, version: str) -> None:
         """Line 26 allocates the channel, which stays, and the closure, which does not."""
         profile = decode_heap(recorded(f"{version}.exact.heap"))
-        usage = leaked(profile, "main.leak", 26)
-        (site,) = (site for site, one in profile.usage.items() if one is usage)
-        assert (usage.objects, profile.allocated_objects[site]) == (REQUESTS, 2 * REQUESTS)
+        allocated = [
+            profile.allocated_objects[site]
+            for stack, site in sites(profile).items()
+            if (stack[0].function, stack[0].line) == ("main.leak", 26)
+        ]
+        objects, _ = leaked(profile, "main.leak", 26)
+        assert objects == REQUESTS
+        assert 2 * REQUESTS in allocated
 
     def test_frames_have_function_file_and_line_inlined_ones_too(self, version: str) -> None:
         profile = decode_heap(recorded(f"{version}.exact.heap"))
@@ -99,19 +104,19 @@ class TestSites:
         maker = Maker(("inuse_space", "other", "inuse_objects", "alloc_space", "alloc_objects"))
         place = maker.location(("main.f", "main.go", 1))
         profile = decode_heap(maker.sample([place], [10, 99, 1, 40, 4]).data())
-        assert list(profile.usage.values()) == [Usage(1, 10)]
+        assert profile.usage == Usage({0: 1}, {0: 10})
 
     def test_equal_stacks_are_added_up_even_when_their_locations_differ(self) -> None:
         maker = Maker()
         one, two = (maker.location(("main.f", "main.go", 7)) for _ in range(2))
         maker.sample([one], [3, 30, 1, 10]).sample([two], [5, 50, 2, 20])
-        assert list(decode_heap(maker.data()).usage.values()) == [Usage(3, 30)]
+        assert decode_heap(maker.data()).usage == Usage({0: 3}, {0: 30})
 
     def test_other_lines_of_one_function_are_other_sites(self) -> None:
         maker = Maker()
         for line in (7, 8):
             maker.sample([maker.location(("main.f", "main.go", line))], [1, 1, 1, 1])
-        assert len(decode_heap(maker.data()).usage) == 2
+        assert len(decode_heap(maker.data()).usage.objects) == 2
 
     def test_inlined_calls_keep_their_order(self) -> None:
         maker = Maker()
@@ -128,7 +133,7 @@ class TestSites:
         assert stack == (Frame("0x401000", "", 0),)
 
     def test_a_profile_without_samples_is_one(self) -> None:
-        assert decode_heap(Maker().data()).usage == {}
+        assert decode_heap(Maker().data()).usage == Usage({}, {})
 
 
 class TestDamage:

@@ -99,7 +99,7 @@ def test_an_exact_profile_is_read_after_two_gcs_and_needs_no_text_form() -> None
     assert seen[-1] == "/debug/pprof/goroutine"
     assert not any("debug=1" in target for target in seen)
     assert snapshot.exact
-    assert snapshot.inuse_objects == sum(usage.objects for usage in snapshot.heap.values())
+    assert snapshot.inuse_objects == sum(snapshot.heap.objects.values())
     assert snapshot.raw == RawProfiles(heap, goroutine)
     assert (snapshot.heap_requests, snapshot.goroutine_requests) == (len(seen) - 1, len(seen))
 
