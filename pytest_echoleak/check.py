@@ -19,11 +19,12 @@ from pytest_echoleak.errors import ServiceError
 from pytest_echoleak.expiry import all_expiring, gone
 from pytest_echoleak.explanation import Explanation, explain_leak
 from pytest_echoleak.measurement import Clock, Measurement
-from pytest_echoleak.options import NO_EVENT_FACTOR, Options
+from pytest_echoleak.options import Options
 from pytest_echoleak.ownership import Ownership
 from pytest_echoleak.pprof.frames import Stack
+from pytest_echoleak.reasons import reason_of
 from pytest_echoleak.results import Bounds, LeakReport, Progress, VerdictName
-from pytest_echoleak.schedule import idle_seconds, next_round
+from pytest_echoleak.schedule import confirming_round, idle_seconds, next_round
 from pytest_echoleak.series import Held, Kind, Round, make_series
 from pytest_echoleak.service import EchoService
 from pytest_echoleak.services.attached import exclusive
@@ -241,14 +242,34 @@ class _Check:
             verdict = conclude(judgement, exhausted=False)
             wanted = self._next_round(judgement) if verdict is None else 0
             if not wanted:
+                idle = self._idle
                 judgement = self._with_long_idle(judgement)
+                if self._idle is not idle:
+                    wanted = self._confirming_round(judgement)
+            if not wanted:
                 verdict = conclude(judgement, exhausted=True)
                 assert verdict is not None, "an exhausted check has a verdict"
-                return _Outcome(verdict, judgement, self._reason(verdict, judgement))
+                reason = reason_of(
+                    verdict,
+                    judgement,
+                    self._options,
+                    self._measurement.iterations,
+                    kept_too_much=self._kept_too_much(),
+                )
+                return _Outcome(verdict, judgement, reason)
             try:
                 self._round(wanted)
             except ServiceError as error:
                 return self._leak_until(error)
+
+    def _confirming_round(self, judgement: Judgement) -> int:
+        """Return how many iterations must show, after an idle round, that a leak goes on."""
+        if not judgement.steady or not self._options.plateau:
+            return 0
+        if self._clock.over or self._kept_too_much():
+            return 0
+        rounds = [item.iterations for item in self._measurement.rounds]
+        return confirming_round(rounds, judgement.folds, self._options.detect)
 
     def _next_round(self, judgement: Judgement) -> int:
         """Return how many iterations to go on for, 0 where there is an end to it."""
@@ -348,36 +369,6 @@ class _Check:
         most = min(_KEPT_LIMIT_BYTES, limit // _KEPT_SHARE_OF_LIMIT if limit else math.inf)
         return last.inuse_bytes - first.inuse_bytes > most
 
-    def _reason(self, verdict: VerdictName, judgement: Judgement) -> str:
-        if verdict == "leak" and self._kept_too_much():
-            return "the check ended early, before the service would run out of memory"
-        if verdict == "leak" and not judgement.certain and self._before_plateau():
-            return (
-                f"max-seconds ({self._options.max_seconds:g}) ended it before the plateau of"
-                f" {self._options.plateau:,}: until then a cache that fills looks the same"
-            )
-        if verdict == "clean":
-            return _accepted(judgement)
-        if verdict != "inconclusive":
-            return ""
-        options = self._options
-        needed = math.ceil(NO_EVENT_FACTOR / options.detect)
-        if judgement.too_short:
-            return (
-                f"{self._measurement.iterations:,} iterations cannot show a leak in one of"
-                f" {1 / options.detect:g}: that takes {needed:,} (iterations={needed}, or a larger"
-                " detect), and enough max-seconds"
-            )
-        return (
-            f"something grew, and within {self._measurement.iterations:,} iterations neither"
-            f" stopped nor repeated: go on further (plateau={2 * max(options.plateau, needed)}),"
-            " give it more"
-            " max-seconds, or declare it with Allow(function=..., reason=..., at_most_objects=...)"
-        )
-
-    def _before_plateau(self) -> bool:
-        return self._measurement.iterations < self._options.plateau
-
     def _totals(self) -> dict[str, float]:
         first, last = self._measurement.first, self._measurement.last
         if first is None or last is None:
@@ -396,14 +387,3 @@ class _Check:
 def _came(item: Round) -> float:
     """Return how many goroutines came at stacks where more came than went."""
     return sum(held.count for held in item.changes("goroutine").values() if held.count > 0)
-
-
-def _accepted(judgement: Judgement) -> str:
-    """Return what a clean check must say of growth that the user accepts, "" where none was."""
-    if judgement.tolerated:
-        return "what grew is within the tolerance"
-    if not judgement.allowed:
-        return ""
-    if judgement.untouched:
-        return "nothing stayed but what Allow accepts"
-    return "what stayed beside what Allow accepts did not go on growing"

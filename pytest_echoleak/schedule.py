@@ -18,6 +18,8 @@ _GOLDEN = (math.sqrt(5) - 1) / 2
 _SETTLED = 15_000
 # So many leaking iterations at the rate `detect` are enough to tell their line from chance.
 _EVENTS = 200
+# As many as silence must last to exclude a leak (trends.py).
+_CONFIRMING_EVENTS = 20
 # Long enough for what runs once a second, and for so many events of the slowest growth.
 _SHORTEST_IDLE_SECONDS = 1.1
 _IDLE_EVENTS = 20
@@ -51,6 +53,18 @@ def _part(done: int, left: int, part: int) -> int:
     """
     varied = math.ceil(part * (0.75 + done * _GOLDEN % 1 / 2))
     return max(left if left < 1.5 * varied else varied, 0)
+
+
+def confirming_round(rounds: Sequence[int], folds: Sequence[Fold], detect: float) -> int:
+    """Return for how many iterations to go on after the last idle round, before a leak is called.
+
+    What the clock fills may have been full in the very moment in which the load ended: idle, it
+    looks like what only requests fill. A leak grows again. What grew by a whole number in each
+    iteration, in rounds of so many, is none of the clock's.
+    """
+    if all(is_whole(fold.growth.count, rounds) for fold in folds):
+        return 0
+    return max(rounds[-1], min(math.ceil(_CONFIRMING_EVENTS / detect), sum(rounds)))
 
 
 def idle_seconds(rounds: Sequence[Round], folds: Sequence[Fold]) -> float:

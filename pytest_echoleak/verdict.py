@@ -12,7 +12,9 @@ with the chance that this one errs: one in 1,000 (trends.py). tests/simulation m
 - No growth that is not excluded, and enough iterations: *clean*.
 - Steady growth of heap is a *leak* once it went on for `plateau` iterations, or for as many as the
   check had time for: a cache that fills looks the same until it is full. Hundreds of goroutines,
-  one by one, are no cache: they end the check at once.
+  one by one, are no cache: they end the check at once. What does not keep step with the iterations
+  may be the clock's: it is called after an idle round in which it did not grow, and a round of load
+  in which it grew again.
 - Goroutines that came and that the collector proves unreachable end the check at once: nothing can
   ever wake them. A handful in all may have been made once and for ever: they must be as many as
   leaks at `detect`.

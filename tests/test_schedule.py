@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_echoleak.folding import Fold
-from pytest_echoleak.schedule import idle_seconds, next_round
+from pytest_echoleak.schedule import confirming_round, idle_seconds, next_round
 from pytest_echoleak.series import Round
 from tests.made_series import HANDLER, SITE, growth
 from tests.made_snapshots import snapshot
@@ -52,6 +52,24 @@ def test_no_period_of_the_service_falls_into_step_with_the_rounds() -> None:
         rising = sum(now > before for before, now in pairwise(places))
         assert rising < len(runs) - 2, period
     assert len(set(runs[4:])) >= 10, "hardly two are alike"
+
+
+class TestConfirmingRound:
+    @staticmethod
+    def fold(*counts: int) -> Fold:
+        return Fold("heap", HANDLER, SITE, 1, growth(counts), own=True)
+
+    def test_a_whole_number_in_each_iteration_needs_none(self) -> None:
+        assert confirming_round((400, 800), [self.fold(400, 800)], 0.01) == 0
+
+    def test_what_the_clock_may_have_filled_must_grow_again(self) -> None:
+        """Silence in so many iterations excludes a leak at `detect`."""
+        folds = [self.fold(400, 800), self.fold(100, 210)]
+        assert confirming_round((4_000, 8_000), folds, 0.01) == 8_000
+        assert confirming_round((4_000, 800), folds, 0.01) == 2_000
+
+    def test_a_short_check_does_not_become_a_long_one(self) -> None:
+        assert confirming_round((400, 400), [self.fold(100, 210)], 0.01) == 800
 
 
 class TestIdleSeconds:

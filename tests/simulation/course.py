@@ -12,7 +12,7 @@ from pytest_echoleak.expiry import gone
 from pytest_echoleak.options import Options
 from pytest_echoleak.ownership import Ownership
 from pytest_echoleak.pprof.frames import Frame, Stack
-from pytest_echoleak.schedule import next_round
+from pytest_echoleak.schedule import confirming_round, next_round
 from pytest_echoleak.series import Growth, Series
 from pytest_echoleak.services.instance import Module
 from pytest_echoleak.tolerance import Tolerance
@@ -110,6 +110,7 @@ def take(
     share, more = divmod(options.measured_iterations, options.rounds)
     for number in range(options.rounds):
         service.round(share + (number < more))
+    idled = False
     while True:
         judgement = judged(service.series(), options, allowances)
         verdict = conclude(judgement, exhausted=False)
@@ -117,6 +118,10 @@ def take(
         wanted = 0
         if verdict is None:
             wanted = next_round(done, options.plateau, steady=judgement.clear)
+        if not wanted and not idled and verdict is None:
+            idled = True
+            if judgement.steady and options.plateau:
+                wanted = confirming_round(service.iterations, judgement.folds, options.detect)
         if not wanted:
             break
         service.round(wanted)
