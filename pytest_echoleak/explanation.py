@@ -41,7 +41,10 @@ def explain_leak(
     if not (judgement.proven and _only_goroutines(clues, causes)):
         findings = [one.finding for one in clues]
         held, no_holders = holders_of(judgement, findings, dumping, ownership)
-        clues = fold_by_holder([with_holders(*pair) for pair in zip(clues, held, strict=True)])
+        known = [
+            with_holders(one, who.by, who.containers) for one, who in zip(clues, held, strict=True)
+        ]
+        clues = fold_by_holder(known)
     return Explanation(explain(attribute(clues), causes), no_holders)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from pytest_echoleak.dumping import Dumping
 from pytest_echoleak.errors import EcholeakError, HeapDumpError
@@ -25,14 +25,25 @@ _NOBODY = "the heap dump has too few of the objects that leaked"
 _MOST_HOLDERS = 5
 
 
+@dataclass(frozen=True)
+class Held:
+    """Who holds what a finding counts, the largest holder first: none where that is not known.
+
+    `containers`: the numbers of the containers that are among the finding's objects themselves.
+    """
+
+    by: tuple[HeldBy, ...] = ()
+    containers: frozenset[int] = frozenset()
+
+
 def holders_of(
     judgement: Judgement, findings: Sequence[Finding], dumping: Dumping, ownership: Ownership
-) -> tuple[tuple[tuple[HeldBy, ...], ...], str]:
+) -> tuple[tuple[Held, ...], str]:
     """Return who holds what each of `findings` counts, and why nobody is named where that failed.
 
     Nothing is asked where no heap of theirs grew, or where the service has no agent.
     """
-    nobody: tuple[tuple[HeldBy, ...], ...] = tuple(() for _ in findings)
+    nobody = tuple(Held() for _ in findings)
     made_of = [judgement.made_of[finding] for finding in findings]
     if not any(fold.kind == "heap" for folds in made_of for fold in folds):
         return nobody, ""
@@ -45,7 +56,7 @@ def holders_of(
             for finding in findings
         ]
         found = find_holders(dump, made_of, expected, ownership)
-        return found, "" if any(found) else _NOBODY
+        return found, "" if any(one.by for one in found) else _NOBODY
     except (EcholeakError, OSError) as error:  # whatever it is, the verdict stands
         return nobody, printable_line(str(error).partition("\n")[0], 300)
 
@@ -55,8 +66,8 @@ def find_holders(
     findings: Sequence[Sequence[Fold]],
     expected: Sequence[float],
     ownership: Ownership,
-) -> tuple[tuple[HeldBy, ...], ...]:
-    """Return who holds what each finding counts, the largest holder first.
+) -> tuple[Held, ...]:
+    """Return who holds what each finding counts.
 
     `findings` are given by the folds that they are made of, and `expected` is how many objects each
     must have in the dump: where few of them are found, their holders are not known. Raises
@@ -70,11 +81,17 @@ def find_holders(
         for question in _questions(number, folds, ownership)
     ]
     if not questions:
-        return tuple(() for _ in findings)
+        return tuple(Held() for _ in findings)
     answers: defaultdict[int, list[Answer]] = defaultdict(list)
     for answer in analyse(dump.path, dump.binary, questions=questions).answers:
         answers[int(answer.id.partition(" ")[0])].append(answer)
-    return tuple(_together(answers[number], objects) for number, objects in enumerate(expected))
+    return tuple(
+        Held(
+            _together(answers[number], objects),
+            frozenset(one for answer in answers[number] for one in answer.containers),
+        )
+        for number, objects in enumerate(expected)
+    )
 
 
 def _questions(number: int, folds: Sequence[Fold], ownership: Ownership) -> list[Question]:

@@ -76,6 +76,7 @@ class Clues:
       also those that no finding counts: the slice or map that keeps the objects is among them.
     - `siblings`: the other findings of the check.
     - `holders`: empty where no heap was dumped.
+    - `containers`: the numbers (HeldBy.container_number) of containers that are among the objects.
     - `modules`: the paths of the service's modules.
     - `iterations`: how many were measured.
     - `shows_runtime`: heap stacks come with the runtime's frames, as an agent tells them. Go up to
@@ -88,6 +89,7 @@ class Clues:
     around: tuple[Grown, ...] = ()
     siblings: tuple[Finding, ...] = ()
     holders: tuple[Holder, ...] = ()
+    containers: frozenset[int] = frozenset()
     modules: tuple[str, ...] = ()
     iterations: int = 1
     shows_runtime: bool = True

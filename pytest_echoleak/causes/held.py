@@ -16,8 +16,14 @@ _WRAPPER = ".gowrap"
 _TYPE_WORDS = frozenset({"func", "chan", "struct", "interface"})
 
 
-def with_holders(clues: Clues, holders: Sequence[HeldBy]) -> Clues:
-    """Return clues that tell who holds what their finding counts, the largest holder first."""
+def with_holders(
+    clues: Clues, holders: Sequence[HeldBy], containers: frozenset[int] = frozenset()
+) -> Clues:
+    """Return clues that tell who holds what their finding counts, the largest holder first.
+
+    `containers`: the numbers of the containers that its objects are.
+    """
+    clues = replace(clues, containers=containers)
     if not holders:
         return clues
     largest = holders[0]
@@ -53,21 +59,20 @@ def fold_by_holder(clues: Sequence[Clues]) -> tuple[Clues, ...]:
     """Return the clues, those of one holder as one; the order is theirs.
 
     Heap that only leaked goroutines hold is the goroutines' own. What hangs from one map, slice or
-    list leaks for one reason, wherever it was allocated: the user's own line stands for all of it.
+    list leaks for one reason, wherever it was allocated, the slice itself as well: the user's own
+    line stands for all of it.
     """
     groups: list[list[Clues]] = []
-    by_holder: dict[object, list[Clues]] = {}
+    by_holder: dict[tuple[str, object], list[Clues]] = {}
     for one in sorted(clues, key=_rank):
-        key = _key(one, [group[0].finding for group in groups])
-        group = by_holder.get(key) if key is not None else None
+        keys = _keys(one, [group[0].finding for group in groups])
+        group = next((by_holder[key] for key in keys if key in by_holder), None)
         if group is None:
             group = []
             groups.append(group)
         group.append(one)
-        if key is not None:
-            by_holder[key] = group
-        if one.finding.kind == "goroutine" and one.finding.stack:
-            by_holder[("goroutine", one.finding.stack[-1].function)] = group
+        for key in keys:
+            by_holder.setdefault(key, group)
     order = {id(one): place for place, one in enumerate(clues)}
     groups.sort(key=lambda group: min(order[id(one)] for one in group))
     return tuple(map(_merged, groups))
@@ -78,8 +83,18 @@ def _rank(clues: Clues) -> tuple[bool, bool, int]:
     return (clues.finding.kind != "goroutine", not is_own(clues), -clues.finding.bytes)
 
 
-def _key(clues: Clues, heads: Sequence[Finding]) -> object:
-    if clues.finding.kind == "goroutine" or not clues.finding.holders:
+def _keys(clues: Clues, heads: Sequence[Finding]) -> list[tuple[str, object]]:
+    """Return what a finding shares with others of its holder: it hangs from that, or is it."""
+    if clues.finding.kind == "goroutine":
+        stack = clues.finding.stack
+        return [("goroutine", stack[-1].function)] if stack else []
+    held = _held_key(clues, heads)
+    itself: list[tuple[str, object]] = [("container", one) for one in sorted(clues.containers)]
+    return [held, *itself] if held else itself
+
+
+def _held_key(clues: Clues, heads: Sequence[Finding]) -> tuple[str, object] | None:
+    if not clues.finding.holders:
         return None
     largest = clues.finding.holders[0]
     if largest.share < _MOSTLY:
@@ -109,6 +124,8 @@ def _entry_of(held: HeldBy, findings: Sequence[Finding]) -> str:
 
 def _merged(group: Sequence[Clues]) -> Clues:
     """Return findings as one, at the first of the user's own lines; of dead goroutines, as dead."""
+    if len(group) == 1:
+        return group[0]
     first = group[0]
     face = next(filter(is_own, group), first)
     finding, grown, around = face.finding, face.grown, face.around
@@ -120,13 +137,30 @@ def _merged(group: Sequence[Clues]) -> Clues:
         taken = {id(one) for one in other.grown}
         grown = (*grown, *other.grown)
         around = tuple(one for one in around if id(one) not in taken)
-    if len(group) > 1 and first.finding.kind == "goroutine":
+    merged = replace(face, finding=finding, grown=grown, around=around)
+    if first.finding.kind == "goroutine":
         finding = _named(finding, short_function(first.finding.stack[-1].function))
-        finding = replace(finding, evidence=first.finding.evidence)
-    elif len(group) > 1:
-        retained = max(one.finding.retained_bytes or 0 for one in group)
-        finding = replace(finding, retained_bytes=retained)
-    return replace(face, finding=finding, grown=grown, around=around)
+        return replace(merged, finding=replace(finding, evidence=first.finding.evidence))
+    return _with_most_holders(merged, group)
+
+
+def _with_most_holders(merged: Clues, group: Sequence[Clues]) -> Clues:
+    """Return the clues with the holders of most of the objects.
+
+    Of a slice that grows and what is in it, these lead over the slice to the objects.
+    """
+    most = max(group, key=_held_objects)
+    finding = replace(
+        merged.finding,
+        holders=most.finding.holders,
+        held_by=most.finding.held_by,
+        retained_bytes=max(one.finding.retained_bytes or 0 for one in group),
+    )
+    return replace(merged, finding=finding, holders=most.holders)
+
+
+def _held_objects(clues: Clues) -> int:
+    return sum(one.objects for one in clues.finding.holders)
 
 
 def _named(finding: Finding, entry: str) -> Finding:

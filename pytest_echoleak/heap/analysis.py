@@ -110,12 +110,16 @@ class Holder:
 
 @dataclass(frozen=True)
 class Answer:
-    """The objects of one question that live: none where nothing was sampled there."""
+    """The objects of one question that live: none where nothing was sampled there.
+
+    `containers`: the numbers of the containers that are among these objects themselves.
+    """
 
     id: str
     objects: int
     bytes: int
     holders: tuple[Holder, ...]
+    containers: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -252,7 +256,13 @@ def _analysis(answer: dict[str, Any]) -> Analysis:
         goroutines=answer["goroutines"],
         notes=tuple(map(printable_line, answer["notes"] or ())),
         answers=tuple(
-            Answer(one["id"], one["objects"], one["bytes"], _holders(one["holders"]))
+            Answer(
+                one["id"],
+                one["objects"],
+                one["bytes"],
+                _holders(one["holders"]),
+                tuple(one["containers"] or ()),
+            )
             for one in answer["answers"] or ()
         ),
         sites=tuple(map(_site, answer["sites"] or ())),

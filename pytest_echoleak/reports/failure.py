@@ -88,7 +88,7 @@ def _holder_lines(finding: Finding) -> Iterator[str]:
         return
     for holder in finding.holders:
         count = units.whole(holder.goroutines, "goroutine")
-        several = f"{count}: " if holder.goroutines > 1 else ""
+        several = f"{count}: " if holder.goroutines > 1 and not holder.container else ""
         part = f"  ({100 * holder.share:.0f} %)" if len(finding.holders) > 1 else ""
         yield printable_line(several + " -> ".join(_short_path(holder)), 1000) + part
 

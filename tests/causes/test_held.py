@@ -49,10 +49,15 @@ def finding(place: Location, kind: FindingKind = "heap", count: int = 100) -> Fi
     )
 
 
-def clues(place: Location, *holders: HeldBy, kind: FindingKind = "heap") -> Clues:
+def clues(
+    place: Location,
+    *holders: HeldBy,
+    kind: FindingKind = "heap",
+    containers: frozenset[int] = frozenset(),
+) -> Clues:
     found = finding(place, kind)
     grown = Grown(kind, found.stack, (), (True,) * len(found.stack), 100, 6_400)
-    return with_holders(Clues(found, (grown,)), holders)
+    return with_holders(Clues(found, (grown,)), holders, containers)
 
 
 def test_the_largest_holder_is_shown_and_those_of_most_are_clues() -> None:
@@ -122,3 +127,14 @@ def test_a_wrapper_gets_the_name_of_the_goroutines_that_it_started() -> None:
     assert one.finding.location == OPEN, "the user's own line stands for a library's goroutine"
     assert one.finding.held_by == ("goroutine jobs.wait [chan receive], v", "[]byte")
     assert one.finding.holders[0].goroutine == "jobs.wait"
+
+
+def test_a_slice_that_grows_is_one_finding_with_what_is_in_it() -> None:
+    """A middleware keeps requests: net/http allocates these, and the middleware the slice."""
+    whole = replace(SESSIONS, container_number=2, share=1.0)
+    inside = replace(SESSIONS, container="slice", container_number=3)
+    itself = clues(OPEN, whole, containers=frozenset({3}))
+    for order in ([itself, clues(KEY, inside)], [clues(KEY, inside), itself]):
+        (folded,) = fold_by_holder(order)
+        assert folded.finding.location == order[0].finding.location
+        assert folded.finding.objects == 200

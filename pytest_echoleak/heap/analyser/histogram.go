@@ -85,15 +85,14 @@ func (f *finder) answer(q *question, sites []int32, stacks [][]place, old map[ui
 		wanted[of] = true
 		out.Stacks++
 	}
-	var targets []uint32
 	for i, of := range sites {
 		if of >= 0 && wanted[of] && f.isNew(i, old) {
-			targets = append(targets, uint32(i))
+			out.targets = append(out.targets, uint32(i))
 			out.Bytes += f.g.d.size[i]
 		}
 	}
-	out.Objects = len(targets)
-	out.Holders = f.holders(targets)
+	out.Objects = len(out.targets)
+	out.Holders = f.holders(out.targets)
 	return out
 }
 

@@ -1,9 +1,6 @@
 package main
 
-import (
-	"sort"
-	"strings"
-)
+import "strings"
 
 // holder is one answer: who holds how many of the objects asked for.
 type holder struct {
@@ -34,13 +31,10 @@ type answer struct {
 	Objects int      `json:"objects"`
 	Bytes   uint64   `json:"bytes"`
 	Holders []holder `json:"holders"`
-}
+	// Containers are the numbers of those that are among the objects themselves.
+	Containers []int `json:"containers"`
 
-type group struct {
-	example held
-	at      int // of the container among the elements, where groups were merged over it
 	targets []uint32
-	helds   []held
 }
 
 const (
@@ -92,100 +86,6 @@ func max1(n int) int {
 		return 1
 	}
 	return n
-}
-
-func (f *finder) group(targets []uint32) []*group {
-	bySignature := map[string]*group{}
-	var groups []*group
-	put := func(h held, target uint32) {
-		key := h.signature()
-		g := bySignature[key]
-		if g == nil {
-			g = &group{example: h, at: -1}
-			bySignature[key] = g
-			groups = append(groups, g)
-		}
-		g.targets = append(g.targets, target)
-		g.helds = append(g.helds, h)
-	}
-	for _, target := range targets {
-		put(f.hold(f.nodesTo(target)), target)
-	}
-	first := append([]*group(nil), groups...)
-	for _, g := range first {
-		f.others(g, put)
-	}
-	groups = f.merge(groups)
-	sort.SliceStable(groups, func(a, b int) bool { return len(groups[a].targets) > len(groups[b].targets) })
-	return groups
-}
-
-// merge joins groups that hang from the same container: one line may allocate several objects, which
-// lie at different places below it. The path of the largest group stands for all.
-func (f *finder) merge(groups []*group) []*group {
-	sort.SliceStable(groups, func(a, b int) bool {
-		x, y := groups[a], groups[b]
-		if len(x.targets) != len(y.targets) {
-			return len(x.targets) > len(y.targets)
-		}
-		return len(x.example.elements) < len(y.example.elements)
-	})
-	byContainer := map[uint32]*group{}
-	var out []*group
-	for _, g := range groups {
-		at := g.containerOf()
-		if at < 0 {
-			out = append(out, g)
-			continue
-		}
-		first := g.example.elements[at].first
-		if into := byContainer[first]; into != nil {
-			into.targets = append(into.targets, g.targets...)
-			into.helds = append(into.helds, g.helds...)
-			if len(into.example.elements) == into.at+1 && len(g.example.elements) > at+1 {
-				// What is in a container says more than the container's own nodes.
-				into.example, into.at = g.example, at
-			}
-			continue
-		}
-		g.at = at
-		byContainer[first] = g
-		out = append(out, g)
-	}
-	return out
-}
-
-// containerOf returns the element of a group's paths that all its objects hang from, or -1: the last
-// one that is a single node (or few of many) for all of them.
-func (g *group) containerOf() int {
-	best, single := -1, -1
-	if g.at >= 0 {
-		return g.at
-	}
-	if g.example.kind == rootGoroutine && g.example.goroutine.Function != "main.main" {
-		return -1
-	}
-	for i := range g.example.elements {
-		seen := map[uint32]bool{}
-		for _, h := range g.helds {
-			if i < len(h.elements) {
-				seen[h.elements[i].first] = true
-			}
-		}
-		few := len(seen) == 1 || len(seen)*8 <= len(g.helds)
-		if !few {
-			break
-		}
-		single = i
-		if g.example.elements[i].container != "" {
-			best = i
-		}
-	}
-	if best < 0 {
-		// A structure of the user's own: a tree, an array of pointers.
-		best = single
-	}
-	return best
 }
 
 func (f *finder) describeGroup(g *group, scale float64, total int) holder {
@@ -253,14 +153,30 @@ func (f *finder) containerAt(h *held, at int) *container {
 	return &container{Kind: kind, Type: e.typ, Name: name, ID: number}
 }
 
+// numberContainers tells of each answer which containers its objects are: what is in them hangs from
+// these objects. It comes last, when all containers have their numbers.
+func (f *finder) numberContainers(answers []answer) {
+	for i := range answers {
+		for _, target := range answers[i].targets {
+			if number, known := f.numbers[target]; known {
+				answers[i].Containers = append(answers[i].Containers, number)
+			}
+		}
+	}
+}
+
 // Beyond so many elements a container is named by the struct that has it, not from the root.
 const namedFromRoot = 3
 
 // containerPath says where a container is as code does: main.sessions, s.cache.items, or, far from
 // its root or below a word without a name, handlers.Previews.pages.
 func containerPath(h *held, at int) string {
-	if at > 0 && h.elements[at].fields != "" && (at >= namedFromRoot || h.name == "") {
-		return strings.TrimLeft(h.elements[at-1].typ, "*[]") + "." + h.elements[at].fields
+	named := at // what is in a map or slice has no field of its own
+	for named > 0 && h.elements[named].fields == "" {
+		named--
+	}
+	if named > 0 && (at >= namedFromRoot || h.name == "") {
+		return strings.TrimLeft(h.elements[named-1].typ, "*[]") + "." + h.elements[named].fields
 	}
 	name := h.name
 	for i := 0; i <= at; i++ {

@@ -129,6 +129,7 @@ func analyse(q *request, reading *string) response {
 	for i := range q.Questions {
 		out.Answers = append(out.Answers, f.answer(&q.Questions[i], sites, stacks, fresh))
 	}
+	f.numberContainers(out.Answers)
 	clock.mark("answers")
 	return out
 }

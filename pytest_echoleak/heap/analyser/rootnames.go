@@ -129,10 +129,6 @@ func (h *held) signature() string {
 	out.WriteString(h.kind)
 	out.WriteByte('|')
 	out.WriteString(h.key)
-	if h.kind == rootGoroutine && h.goroutine.Function != "main.main" {
-		// Which of a goroutine's words holds it, and over which variable, is all one.
-		return out.String()
-	}
 	for i := range h.elements {
 		out.WriteByte('|')
 		out.WriteString(h.elements[i].text)

@@ -163,6 +163,31 @@ func dump(name string) {
 	file.Close()
 }
 
+// A house is served by a goroutine of its own, as a web server is: nothing else knows it.
+type house struct {
+	visits  []*event
+	byGuest map[string][]*twin
+}
+
+//go:noinline
+func (h *house) visit(i int) {
+	h.visits = append(h.visits, &event{new([128]byte)}) // leaks: visit
+	guest := h.byGuest["always the same"]
+	guest = append(guest, newTwin()) // leaks: guestlist
+	h.byGuest["always the same"] = guest
+}
+
+//go:noinline
+func newTwin() *twin { return new(twin) } // leaks: guest
+
+//go:noinline
+func (h *house) open() {
+	for i := range doors {
+		h.visit(i)
+	}
+	h.visits = nil
+}
+
 // serve is where the program stays: its receiver is the variable that reaches the server.
 //
 //go:noinline
@@ -173,6 +198,8 @@ func (s *server) serve(handler http.Handler, count int) {
 	dump("DUMP_AFTER")
 	s.cache.hits++
 }
+
+var doors = make(chan int)
 
 func (s *server) round(handler http.Handler, count, base int) {
 	for i := base; i < base+count; i++ {
@@ -190,6 +217,7 @@ func (s *server) round(handler http.Handler, count, base int) {
 		resurrect()
 		keepTwice(i)
 		extra(i)
+		doors <- i
 	}
 	time.Sleep(50 * time.Millisecond)
 }
@@ -200,6 +228,8 @@ func main() {
 	count, _ := strconv.Atoi(os.Getenv("COUNT"))
 	var cancel context.CancelFunc
 	parent, cancel = context.WithCancel(context.Background())
+	hall := &house{byGuest: map[string][]*twin{}}
+	go hall.open()
 	s := &server{"front", &cache{}}
 	s.serve(keepRequests(http.NotFoundHandler()), count)
 	cancel()

@@ -1,0 +1,169 @@
+package main
+
+import "sort"
+
+// group is objects of one site that are held alike.
+type group struct {
+	example held
+	at      int  // of the container among the elements, where groups were merged over it
+	many    bool // goroutines, each of which is a holder
+	targets []uint32
+	helds   []held
+}
+
+func (f *finder) group(targets []uint32) []*group {
+	bySignature := map[string]*group{}
+	var groups []*group
+	put := func(h held, target uint32) {
+		key := h.signature()
+		g := bySignature[key]
+		if g == nil {
+			g = &group{example: h, at: -1}
+			bySignature[key] = g
+			groups = append(groups, g)
+		}
+		g.targets = append(g.targets, target)
+		g.helds = append(g.helds, h)
+	}
+	for _, target := range targets {
+		put(f.hold(f.nodesTo(target)), target)
+	}
+	groups = joinGoroutines(groups)
+	first := append([]*group(nil), groups...)
+	for _, g := range first {
+		f.others(g, put)
+	}
+	groups = f.merge(joinGoroutines(groups))
+	sort.SliceStable(groups, func(a, b int) bool { return len(groups[a].targets) > len(groups[b].targets) })
+	return groups
+}
+
+// joinGoroutines joins groups that many goroutines hold which are alike: which of their words holds
+// an object, and over which variable, is all one.
+func joinGoroutines(groups []*group) []*group {
+	alike := map[string]*group{}
+	largest := map[string]int{}
+	for _, g := range groups {
+		if g.example.kind != rootGoroutine {
+			continue
+		}
+		key := g.example.key
+		if alike[key] == nil {
+			alike[key] = &group{at: -1}
+		}
+		if len(g.targets) > largest[key] {
+			largest[key], alike[key].example = len(g.targets), g.example
+		}
+		alike[key].add(g)
+	}
+	var out []*group
+	for _, g := range groups {
+		all, joined := alike[g.example.key]
+		switch {
+		case g.example.kind != rootGoroutine || joined && !all.heldByMany():
+			out = append(out, g)
+		case joined:
+			all.many = true
+			out = append(out, all)
+			delete(alike, g.example.key)
+		}
+	}
+	return out
+}
+
+func (g *group) add(other *group) {
+	g.targets = append(g.targets, other.targets...)
+	g.helds = append(g.helds, other.helds...)
+}
+
+// merge joins groups that hang from the same container: one line may allocate several objects, which
+// lie at different places below it. The path of the largest group stands for all.
+func (f *finder) merge(groups []*group) []*group {
+	sort.SliceStable(groups, func(a, b int) bool {
+		x, y := groups[a], groups[b]
+		if len(x.targets) != len(y.targets) {
+			return len(x.targets) > len(y.targets)
+		}
+		return len(x.example.elements) < len(y.example.elements)
+	})
+	byContainer := map[uint32]*group{}
+	var out []*group
+	for _, g := range groups {
+		at := g.containerOf()
+		if at < 0 {
+			out = append(out, g)
+			continue
+		}
+		first := g.example.elements[at].first
+		if into := byContainer[first]; into != nil {
+			if g.saysMoreThan(into) {
+				into.example, into.at = g.example, at
+			}
+			into.add(g)
+			continue
+		}
+		g.at = at
+		byContainer[first] = g
+		out = append(out, g)
+	}
+	return out
+}
+
+// saysMoreThan tells whether a group's path is to stand for both: what is in a container says more
+// than its own nodes, and what lies right in it more than what hangs from that.
+func (g *group) saysMoreThan(other *group) bool {
+	ours, theirs := len(g.example.elements), len(other.example.elements)
+	inside := other.at + 1
+	if theirs == inside {
+		return ours > inside
+	}
+	return ours > inside && ours < theirs && 2*len(g.targets) >= len(other.targets)
+}
+
+// containerOf returns the element of a group's paths that all its objects hang from, or -1: the last
+// one that is a single node (or few of many) for all of them.
+func (g *group) containerOf() int {
+	best, single := -1, -1
+	if g.at >= 0 {
+		return g.at
+	}
+	if g.many {
+		return -1
+	}
+	for i := range g.example.elements {
+		seen := map[uint32]bool{}
+		for _, h := range g.helds {
+			if i < len(h.elements) {
+				seen[h.elements[i].first] = true
+			}
+		}
+		if !few(len(seen), len(g.helds)) {
+			break
+		}
+		single = i
+		if g.example.elements[i].container != "" {
+			best = i
+		}
+	}
+	if best < 0 {
+		// A structure of the user's own: a tree, an array of pointers.
+		best = single
+	}
+	return best
+}
+
+// heldByMany tells whether a group hangs from many goroutines: each of them is a holder. A server's
+// one goroutine is but the way to what grows.
+func (g *group) heldByMany() bool {
+	if g.example.kind != rootGoroutine || g.example.goroutine.Function == "main.main" {
+		return false
+	}
+	seen := map[int]bool{}
+	for _, one := range g.helds {
+		seen[one.gid] = true
+	}
+	return len(g.helds) == 1 || !few(len(seen), len(g.helds))
+}
+
+// few tells whether so many different ones are what all of a group have in common.
+func few(different, all int) bool { return different == 1 || different*8 <= all }
