@@ -1,4 +1,4 @@
-"""The heap dump that a check may need: taken before a proof, or else when there is a leak.
+"""The heap dumps that a check may need: taken before a proof, or else when there is a leak.
 
 A process in which the collector found a goroutine unreachable cannot be dumped any more: Go's
 WriteHeapDump would end it.
@@ -6,14 +6,34 @@ WriteHeapDump would end it.
 
 from __future__ import annotations
 
-from pytest_echoleak.errors import ServiceError, SnapshotError
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from pytest_echoleak.errors import EcholeakError, ServiceError, SnapshotError
 from pytest_echoleak.heap_dumps import HeapDump
 from pytest_echoleak.measurement import Measurement
+from pytest_echoleak.ownership import without_runtime
+from pytest_echoleak.pprof.frames import Stack
 from pytest_echoleak.service import EchoService
 
 # A larger heap stands still for a second. It is dumped for a leak, but not on suspicion.
 _MOST_SUSPECTED_BYTES = 128 << 20
 _REPLAYED = 500
+# So much of what a place holds may be older than the check: who holds that hardly shows.
+_OLD_SHARE = 0.02
+_ENOUGH_OBJECTS = 20
+
+
+@dataclass(frozen=True)
+class Dumps:
+    """A dump with what leaked in it, and one from before where that tells it apart.
+
+    `share`: how much of what the check saw leak is in `after` and not in `before`, 0 to 1.
+    """
+
+    after: HeapDump
+    before: HeapDump | None
+    share: float
 
 
 class Dumping:
@@ -23,18 +43,13 @@ class Dumping:
         self._service = service
         self._measurement = measurement
         self._proved_before = service.proved
-        self._dump: HeapDump | None = None
+        self._dumps: list[HeapDump] = []
         self._iterations_in_it = 0
 
     @property
     def possible(self) -> bool:
         """Whether the service has an agent, from which alone a dump comes."""
         return self._service.instance.endpoints().agent is not None
-
-    @property
-    def share(self) -> float:
-        """How much of what leaked is in the dump, 0 to 1: all, or what leaked until then."""
-        return min(self._iterations_in_it / max(self._measurement.iterations, 1), 1.0)
 
     def before_proof(self) -> None:
         """Take a dump, where goroutines came that may be proved unreachable now."""
@@ -49,32 +64,63 @@ class Dumping:
             # The proof matters more: whoever needs the dump says that there is none.
             self._service.instance.identity()
 
-    def of_leak(self) -> HeapDump:
-        """Return a dump with what leaked in it. Raises SnapshotError, WorkloadError, ServiceError.
+    def of_leak(self, stacks: Collection[Stack], objects: float) -> Dumps:
+        """Return what tells who holds the `objects` that leaked at `stacks`.
 
-        Where an earlier check's proof has made that impossible the service is started anew, and
-        gets some of the iterations once more.
+        Where an earlier check's proof has made a dump impossible the service is started anew, and
+        gets some of the iterations once more. So it does where the stacks held other objects before
+        the check: then two dumps tell them apart. Raises SnapshotError, WorkloadError,
+        ServiceError.
         """
-        if self._dump is not None and self._service.proved:
-            return self._dump
+        if self._dumps and self._service.proved:
+            return self._whole(self._dumps[-1])
         self.close()
-        if not self._proved_before:
-            return self._take()
-        replayed = self._started_anew()
+        if self._proved_before:
+            replayed = self._started_anew()
+            return Dumps(self._take(), None, self._share_of(replayed))
         dump = self._take()
-        self._iterations_in_it = replayed
-        return dump
+        each = objects / max(self._measurement.iterations, 1)
+        old = self._held_before(stacks) - each * self._measurement.warmed_up
+        if old <= _OLD_SHARE * objects or each * _REPLAYED < _ENOUGH_OBJECTS:
+            return self._whole(dump)
+        return self._apart(dump)
 
     def close(self) -> None:
         """Delete what was taken. May be called twice."""
-        if self._dump is not None:
-            self._dump.delete()
-            self._dump = None
+        while self._dumps:
+            self._dumps.pop().delete()
+
+    def _apart(self, before: HeapDump) -> Dumps:
+        """Return a later dump beside this one, with some more iterations between them."""
+        try:
+            replayed = self._measurement.replay(_REPLAYED)
+            if replayed:
+                return Dumps(self._take(), before, self._share_of(replayed))
+        except EcholeakError:
+            self._service.instance.identity()  # where it ended, that is what matters
+        return self._whole(before)
+
+    def _held_before(self, stacks: Collection[Stack]) -> int:
+        """Return how many objects the stacks held when the check began."""
+        first = self._measurement.first
+        if first is None:
+            return 0
+        return sum(
+            count
+            for site, count in first.heap.objects.items()
+            if site in first.stacks and without_runtime(first.stacks[site]) in stacks
+        )
+
+    def _whole(self, dump: HeapDump) -> Dumps:
+        return Dumps(dump, None, self._share_of(self._iterations_in_it))
+
+    def _share_of(self, iterations: int) -> float:
+        return min(iterations / max(self._measurement.iterations, 1), 1.0)
 
     def _take(self) -> HeapDump:
-        self._dump = self._service.heap_dump()
+        self._dumps.append(self._service.heap_dump())
         self._iterations_in_it = self._measurement.iterations
-        return self._dump
+        return self._dumps[-1]
 
     def _started_anew(self) -> int:
         """Restart the service, and return how many iterations it got then."""

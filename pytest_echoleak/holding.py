@@ -6,11 +6,10 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from pytest_echoleak.dumping import Dumping
+from pytest_echoleak.dumping import Dumping, Dumps
 from pytest_echoleak.errors import EcholeakError, HeapDumpError
 from pytest_echoleak.folding import Fold
 from pytest_echoleak.heap.analysis import Answer, Holder, Question, analyse
-from pytest_echoleak.heap_dumps import HeapDump
 from pytest_echoleak.ownership import Ownership
 from pytest_echoleak.results import Finding, HeldBy
 from pytest_echoleak.text import printable_line
@@ -50,19 +49,22 @@ def holders_of(
     try:
         if not dumping.possible:
             return nobody, ""
-        dump = dumping.of_leak()
+        dumps = dumping.of_leak(
+            {stack for folds in made_of for fold in folds for stack in fold.parts},
+            sum(finding.objects for finding in findings),
+        )
         expected = [
-            0.0 if finding.evidence == "sampled" else finding.objects * dumping.share
+            0.0 if finding.evidence == "sampled" else finding.objects * dumps.share
             for finding in findings
         ]
-        found = find_holders(dump, made_of, expected, ownership)
+        found = find_holders(dumps, made_of, expected, ownership)
         return found, "" if any(one.by for one in found) else _NOBODY
     except (EcholeakError, OSError) as error:  # whatever it is, the verdict stands
         return nobody, printable_line(str(error).partition("\n")[0], 300)
 
 
 def find_holders(
-    dump: HeapDump,
+    dumps: Dumps,
     findings: Sequence[Sequence[Fold]],
     expected: Sequence[float],
     ownership: Ownership,
@@ -70,10 +72,11 @@ def find_holders(
     """Return who holds what each finding counts.
 
     `findings` are given by the folds that they are made of, and `expected` is how many objects each
-    must have in the dump: where few of them are found, their holders are not known. Raises
+    must have in the dumps: where few of them are found, their holders are not known. Raises
     HeapDumpError and BuildError.
     """
-    if dump.binary is None:
+    binary = dumps.after.binary
+    if binary is None:
         raise HeapDumpError("the program that was dumped is on no disk that can be read")
     questions = [
         question
@@ -83,11 +86,12 @@ def find_holders(
     if not questions:
         return tuple(Held() for _ in findings)
     answers: defaultdict[int, list[Answer]] = defaultdict(list)
-    for answer in analyse(dump.path, dump.binary, questions=questions).answers:
+    before = dumps.before.path if dumps.before else None
+    for answer in analyse(dumps.after.path, binary, before=before, questions=questions).answers:
         answers[int(answer.id.partition(" ")[0])].append(answer)
     return tuple(
         Held(
-            _together(answers[number], objects),
+            _together(answers[number], objects, dumps.share),
             frozenset(one for answer in answers[number] for one in answer.containers),
         )
         for number, objects in enumerate(expected)
@@ -115,15 +119,18 @@ def _questions(number: int, folds: Sequence[Fold], ownership: Ownership) -> list
     return [Question(f"{number} {place}", frames=stack) for place, stack in enumerate(largest)]
 
 
-def _together(answers: Sequence[Answer], expected: float) -> tuple[HeldBy, ...]:
-    """Return the holders of several stacks' objects: what is the same for several is one."""
+def _together(answers: Sequence[Answer], expected: float, share: float) -> tuple[HeldBy, ...]:
+    """Return the holders of several stacks' objects: what is the same for several is one.
+
+    `share` of what leaked is in the dumps: of what it retains, too.
+    """
     objects = sum(answer.objects for answer in answers)
     if objects < _LEAST_FOUND * expected:
         return ()
     found: dict[tuple[object, ...], HeldBy] = {}
     for holder in (one for answer in answers for one in answer.holders):
         key = _identity(holder)
-        one = _held_by(holder, objects)
+        one = _held_by(holder, objects, share)
         if key in found:
             one = _sum(found[key], one, objects)
         found[key] = one
@@ -139,7 +146,7 @@ def _identity(holder: Holder) -> tuple[object, ...]:
     return (holder.root_kind, holder.root, holder.path)
 
 
-def _held_by(holder: Holder, objects: int) -> HeldBy:
+def _held_by(holder: Holder, objects: int, share: float) -> HeldBy:
     container = holder.container
     return HeldBy(
         root_kind=holder.root_kind,
@@ -153,7 +160,7 @@ def _held_by(holder: Holder, objects: int) -> HeldBy:
         objects=holder.objects,
         share=holder.objects / max(objects, 1),
         alone=holder.held_by_nothing_else,
-        retained_bytes=holder.retained_bytes,
+        retained_bytes=round(holder.retained_bytes / (share or 1.0)),
     )
 
 

@@ -61,13 +61,14 @@ class Measurement:
         self._progress = progress
         self._identity = service.instance.identity()
         self._batch = 10
+        self.warmed_up = 0
         self.rounds: list[Round] = []
         self.first: Snapshot | None = None
         self.last: Snapshot | None = None
 
     def warm_up(self, iterations: int) -> None:
         """Run iterations that are not measured, then take the first snapshot."""
-        self._drive(iterations, "warm-up")
+        self.warmed_up = self._drive(iterations, "warm-up")
         self.first = self.last = self._snapshot(None)
 
     def round(self, iterations: int) -> None:

@@ -35,6 +35,7 @@ var (
 	mu       sync.Mutex
 	sessions = map[int]*session{}
 	audited  []*http.Request
+	journal  []*http.Request
 )
 
 func open() {
@@ -65,6 +66,11 @@ func main() {
 		mu.Lock()
 		defer mu.Unlock()
 		audited = append(audited, r)
+	})
+	http.HandleFunc("/other-request", func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		journal = append(journal, r)
 	})
 	http.HandleFunc("/healthy", func(http.ResponseWriter, *http.Request) {})
 	panic(http.ListenAndServe(os.Getenv("ADDR"), nil))
@@ -109,6 +115,15 @@ class TestHolders:
         finding, _ = only(caught(holding, "GET /request", **QUICK))
         assert finding.held_by[0] == "main.audited (package variable)"
         assert finding.cause == "context-retained"
+
+    def test_what_an_earlier_check_left_at_the_same_line_has_no_part_in_it(
+        self, holding: EchoService
+    ) -> None:
+        caught(holding, "GET /request", **QUICK)
+        finding, _ = only(caught(holding, "GET /other-request", **QUICK))
+        roots = [holder.path[0] for holder in finding.holders]
+        assert roots == ["main.journal (package variable)"]
+        assert finding.holders[0].share > 0.99
 
     def test_what_a_dead_goroutine_holds_is_its_own_and_the_next_leak_is_named_too(
         self, holding: EchoService
