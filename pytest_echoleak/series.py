@@ -15,6 +15,8 @@ from pytest_echoleak.snapshots.snapshot import Snapshot
 
 # So many objects by the clock are no chance.
 _SURELY_BY_CLOCK = 50
+# What sleeps between steps of its own sleeps longer on an idle machine: up to three times.
+_CLOCK_SHARE = 0.3
 # An agent tells 32 frames of a goroutine, the innermost being the runtime's.
 _COMPARED_FRAMES = 24
 
@@ -271,6 +273,9 @@ def _without_own(held: Held, own: Held, item: Round, idle: Round, kind: Kind) ->
     ticks = max(requests, item.seconds / max(idle.seconds, 1e-3))
     expected = max(own.count, 0) * ticks
     left = held.count - expected
+    each_ours = requests and own.count % ours == 0
+    if not each_ours and own.count >= _SURELY_BY_CLOCK and expected >= _CLOCK_SHARE * held.count:
+        return Held(min(0.0, left), min(0.0, held.bytes - own.bytes * ticks))
     # What the clock adds scatters: within three standard deviations it is all the clock's.
     noise = 3 * expected**0.5 + 2
     if left <= noise:
@@ -281,7 +286,7 @@ def _without_own(held: Held, own: Held, item: Round, idle: Round, kind: Kind) ->
         by_clock = not requests and expected >= _SURELY_BY_CLOCK and 2 * held.count >= expected
         is_noise = by_clock or bytes_left <= noise * own_bytes
         return Held(min(0.0, left), min(0.0, bytes_left) if is_noise else bytes_left)
-    if requests and own.count > 0 and own.count % ours == 0:
+    if each_ours and own.count > 0:
         return Held(held.count - own.count * requests, held.bytes - own.bytes * requests)
     return Held(left, held.bytes - own.bytes * ticks)
 

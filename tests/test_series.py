@@ -128,6 +128,14 @@ class TestClock:
         idle = Round(0, shots[-1], snapshot({TICKING: 170}, at=17, requests=18))
         assert max(make_series(rounds(*shots), idle).heap[TICKING].count) <= 0
 
+    def test_what_runs_more_slowly_on_an_idle_machine_is_the_clocks_too(self) -> None:
+        """A loader that sleeps half a millisecond in between: idle, that is one and a half."""
+        shots = [snapshot({TICKING: 1_700 * at}, at=at) for at in (0, 1, 2, 3)]
+        idle = Round(0, shots[-1], snapshot({TICKING: 5_100 + 600}, at=4))
+        made = make_series(rounds(*shots), idle)
+        assert max(made.heap[TICKING].count) <= 0
+        assert max(made.heap[TICKING].bytes) <= 0
+
     def test_a_leak_at_the_same_place_is_left(self) -> None:
         shots = [snapshot({TICKING: 110 * at}, at=at, requests=at) for at in (0, 5, 10, 15)]
         idle = Round(0, shots[-1], snapshot({TICKING: 1650 + 20}, at=17, requests=18))
