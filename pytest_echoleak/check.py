@@ -104,7 +104,6 @@ class _Check:
         self._allowances = tuple(Allowance(one) for one in allow)
         self._measurement = measurement
         self._clock = clock
-        self._has_agent = service.instance.endpoints().agent is not None
         self._idle: Round | None = None
         self._unreachable: Mapping[Stack, int] = {}
         self._dumping = Dumping(service, measurement)
@@ -144,7 +143,7 @@ class _Check:
             judgement,
             self._whole(),
             self._ownership(),
-            shows_runtime=self._has_agent,
+            shows_runtime=self._service.has_agent,
         )
         if outcome.verdict != "leak" or self._service.instance.ending() is not None:
             return Explanation(explain(clues, causes))

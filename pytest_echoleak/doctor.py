@@ -165,7 +165,7 @@ def examine(service: EchoService) -> Diagnosis:
     The proof is asked for at last: what it finds ends all dumps.
     """
     tested, dump, no_dump = None, None, ""
-    if service.instance.endpoints().agent is not None:
+    if service.has_agent:
         tested = self_test(service)
         try:
             dump = service.heap_dump()

@@ -49,7 +49,7 @@ class Dumping:
     @property
     def possible(self) -> bool:
         """Whether the service has an agent, from which alone a dump comes."""
-        return self._service.instance.endpoints().agent is not None
+        return self._service.has_agent
 
     def before_proof(self) -> None:
         """Take a dump, where goroutines came that may be proved unreachable now."""

@@ -296,7 +296,7 @@ def _self_test(item: pytest.Item, service: EchoService) -> None:
 
     if service.self_tested:
         return
-    if service.instance.endpoints().agent is None:
+    if not service.has_agent:
         said = _NO_SELF_TEST
     else:
         done = self_test(service)

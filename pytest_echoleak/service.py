@@ -43,6 +43,11 @@ class EchoService:
         self._next_number = 1
 
     @property
+    def has_agent(self) -> bool:
+        """Whether the agent is in the service: exact sites, holders, no pprof needed."""
+        return self.instance.endpoints().agent is not None
+
+    @property
     def base_url(self) -> str:
         """Its URL, without a slash at the end. Live: a restart may change the port."""
         return self.instance.endpoints().base_url

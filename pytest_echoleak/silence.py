@@ -25,7 +25,7 @@ def refuse_silence(
             f" ({max_seconds:g} s): give the check more time, or less to warm up"
         )
     if not isinstance(workload, Call):
-        if service.instance.endpoints().agent is not None:
+        if service.has_agent:
             _refuse_another_process(measurement, service, workload, iterations)
         return None
     idle = measurement.idle(_IDLE_SECONDS)

@@ -38,7 +38,7 @@ LEAK = Finding(
 )
 
 
-AGENT: object = None
+HAS_AGENT = False
 
 
 class FakeService:
@@ -49,11 +49,8 @@ class FakeService:
         self.number = number
         self.why = "process, because no engine answers"
         self.self_tested = False
-        self.instance = types.SimpleNamespace(
-            go_version="go1.27.3",
-            runtime="process",
-            endpoints=lambda: types.SimpleNamespace(agent=AGENT),
-        )
+        self.has_agent = HAS_AGENT
+        self.instance = types.SimpleNamespace(go_version="go1.27.3", runtime="process")
         self.stopped = False
 
     def stop(self) -> None:

@@ -292,7 +292,7 @@ def test_a_service_without_the_agent_is_checked_without_a_self_test(
 
 def test_a_self_test_that_fails_is_in_the_report(project: pytest.Pytester) -> None:
     failing = """
-AGENT = "one"
+HAS_AGENT = True
 selftest = types.ModuleType("pytest_echoleak.selftest")
 selftest.require_passed = None
 

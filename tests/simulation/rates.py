@@ -9,7 +9,8 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 
 from tests.simulation.course import take
-from tests.simulation.models import HEALTHY, LEAKS, Model, real_size
+from tests.simulation.models import HEALTHY, LEAKS, real_size
+from tests.simulation.recordings import Model
 
 _CHUNK = 50
 REAL_SIZE = "12,000 restless stacks"
