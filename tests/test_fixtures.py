@@ -16,17 +16,7 @@ importlib.import_module("pytest_echoleak.assertions")
 FAKE_CONFTEST = (Path(__file__).parent / "fake_conftest.py").read_text()
 
 
-@pytest.fixture(autouse=True)
-def _lean_runs(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001
-    """Keep another plugin's long imports out of the runs that tests make."""
-    monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:hypothesispytest")
-
-
-@pytest.fixture
-def project(pytester: pytest.Pytester) -> pytest.Pytester:
-    """A project whose checks are scripted."""
-    pytester.makeconftest(FAKE_CONFTEST)
-    return pytester
+pytestmark = pytest.mark.usefixtures("lean_runs")
 
 
 def test_without_a_spec_the_failure_shows_how_to_define_one(pytester: pytest.Pytester) -> None:
