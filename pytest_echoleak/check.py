@@ -105,6 +105,8 @@ class _Check:
         self._measurement = measurement
         self._clock = clock
         self._idle: Round | None = None
+        self._idled_after = 0
+        self._confirmed = False
         self._unreachable: Mapping[Stack, int] = {}
         self._dumping = Dumping(service, measurement)
 
@@ -240,11 +242,10 @@ class _Check:
                 return _Outcome("leak", judgement)
             verdict = conclude(judgement, exhausted=False)
             wanted = self._next_round(judgement) if verdict is None else 0
-            if not wanted:
-                idle = self._idle
+            if not wanted and not self._confirmed:
                 judgement = self._with_long_idle(judgement)
-                if self._idle is not idle:
-                    wanted = self._confirming_round(judgement)
+                wanted = self._confirming_round(judgement)
+                self._confirmed = wanted > 0
             if not wanted:
                 verdict = conclude(judgement, exhausted=True)
                 assert verdict is not None, "an exhausted check has a verdict"
@@ -262,13 +263,15 @@ class _Check:
                 return self._leak_until(error)
 
     def _confirming_round(self, judgement: Judgement) -> int:
-        """Return how many iterations must show, after an idle round, that a leak goes on."""
-        if not judgement.steady or not self._options.plateau:
+        """Return how many iterations must show that a leak goes on, where a check idled last."""
+        iterations = self._measurement.iterations
+        if self._idle is None or self._idled_after < iterations or not self._options.plateau:
             return 0
-        if self._clock.over or self._kept_too_much():
+        if judgement.certain or self._clock.over or self._kept_too_much():
             return 0
+        steady = [fold for one in judgement.steady for fold in judgement.made_of[one]]
         rounds = [item.iterations for item in self._measurement.rounds]
-        return confirming_round(rounds, judgement.folds, self._options.detect)
+        return confirming_round(rounds, steady, self._options.detect)
 
     def _next_round(self, judgement: Judgement) -> int:
         """Return how many iterations to go on for, 0 where there is an end to it."""
@@ -298,6 +301,7 @@ class _Check:
         if not wanted or (self._idle is not None and self._idle.seconds >= wanted * 0.8):
             return judgement
         self._idle = self._measurement.idle(wanted)
+        self._idled_after = self._measurement.iterations
         return self._judge_series()
 
     def _judge_series(self) -> Judgement:

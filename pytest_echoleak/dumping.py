@@ -6,7 +6,7 @@ WriteHeapDump would end it.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from pytest_echoleak.errors import EcholeakError, ServiceError, SnapshotError
@@ -64,13 +64,13 @@ class Dumping:
             # The proof matters more: whoever needs the dump says that there is none.
             self._service.instance.identity()
 
-    def of_leak(self, stacks: Collection[Stack], objects: float) -> Dumps:
-        """Return what tells who holds the `objects` that leaked at `stacks`.
+    def of_leak(self, leaked: Sequence[tuple[Collection[Stack], int]]) -> Dumps:
+        """Return what tells who holds what leaked: for each finding its stacks and its objects.
 
         Where an earlier check's proof has made a dump impossible the service is started anew, and
-        gets some of the iterations once more. So it does where the stacks held other objects before
-        the check: then two dumps tell them apart. Raises SnapshotError, WorkloadError,
-        ServiceError.
+        gets some of the iterations once more. Where the stacks held other objects before the check
+        it gets more iterations, too, between two dumps that tell these apart. Raises SnapshotError,
+        WorkloadError, ServiceError.
         """
         if self._dumps and self._service.proved:
             return self._whole(self._dumps[-1])
@@ -79,11 +79,9 @@ class Dumping:
             replayed = self._started_anew()
             return Dumps(self._take(), None, self._share_of(replayed))
         dump = self._take()
-        each = objects / max(self._measurement.iterations, 1)
-        old = self._held_before(stacks) - each * self._measurement.warmed_up
-        if old <= _OLD_SHARE * objects or each * _REPLAYED < _ENOUGH_OBJECTS:
-            return self._whole(dump)
-        return self._apart(dump)
+        if any(self._is_beside_older(stacks, objects) for stacks, objects in leaked):
+            return self._apart(dump)
+        return self._whole(dump)
 
     def close(self) -> None:
         """Delete what was taken. May be called twice."""
@@ -100,16 +98,21 @@ class Dumping:
             self._service.instance.identity()  # where it ended, that is what matters
         return self._whole(before)
 
-    def _held_before(self, stacks: Collection[Stack]) -> int:
-        """Return how many objects the stacks held when the check began."""
+    def _is_beside_older(self, stacks: Collection[Stack], objects: int) -> bool:
+        """Tell whether the stacks held objects before the check, and leak fast enough for a second.
+
+        What the warm-up left there is of the same leak.
+        """
         first = self._measurement.first
-        if first is None:
-            return 0
-        return sum(
+        each = objects / max(self._measurement.iterations, 1)
+        if first is None or each * _REPLAYED < _ENOUGH_OBJECTS:
+            return False
+        held = sum(
             count
             for site, count in first.heap.objects.items()
             if site in first.stacks and without_runtime(first.stacks[site]) in stacks
         )
+        return held - each * self._measurement.warmed_up > _OLD_SHARE * objects
 
     def _whole(self, dump: HeapDump) -> Dumps:
         return Dumps(dump, None, self._share_of(self._iterations_in_it))

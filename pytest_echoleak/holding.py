@@ -22,10 +22,11 @@ _LEAST_SHARE = 0.02
 _LEAST_FOUND = 0.3
 _NOBODY = "the heap dump has too few of the objects that leaked"
 _MOST_HOLDERS = 5
+_OBJECTS_OF_CONTAINER = 20
 
 
 @dataclass(frozen=True)
-class Held:
+class Known:
     """Who holds what a finding counts, the largest holder first: none where that is not known.
 
     `containers`: the numbers of the containers that are among the finding's objects themselves.
@@ -37,12 +38,12 @@ class Held:
 
 def holders_of(
     judgement: Judgement, findings: Sequence[Finding], dumping: Dumping, ownership: Ownership
-) -> tuple[tuple[Held, ...], str]:
+) -> tuple[tuple[Known, ...], str]:
     """Return who holds what each of `findings` counts, and why nobody is named where that failed.
 
     Nothing is asked where no heap of theirs grew, or where the service has no agent.
     """
-    nobody = tuple(Held() for _ in findings)
+    nobody = tuple(Known() for _ in findings)
     made_of = [judgement.made_of[finding] for finding in findings]
     if not any(fold.kind == "heap" for folds in made_of for fold in folds):
         return nobody, ""
@@ -50,8 +51,10 @@ def holders_of(
         if not dumping.possible:
             return nobody, ""
         dumps = dumping.of_leak(
-            {stack for folds in made_of for fold in folds for stack in fold.parts},
-            sum(finding.objects for finding in findings),
+            [
+                ({stack for fold in folds for stack in fold.parts}, finding.objects)
+                for finding, folds in zip(findings, made_of, strict=True)
+            ]
         )
         expected = [
             0.0 if finding.evidence == "sampled" else finding.objects * dumps.share
@@ -68,7 +71,7 @@ def find_holders(
     findings: Sequence[Sequence[Fold]],
     expected: Sequence[float],
     ownership: Ownership,
-) -> tuple[Held, ...]:
+) -> tuple[Known, ...]:
     """Return who holds what each finding counts.
 
     `findings` are given by the folds that they are made of, and `expected` is how many objects each
@@ -84,18 +87,24 @@ def find_holders(
         for question in _questions(number, folds, ownership)
     ]
     if not questions:
-        return tuple(Held() for _ in findings)
+        return tuple(Known() for _ in findings)
     answers: defaultdict[int, list[Answer]] = defaultdict(list)
     before = dumps.before.path if dumps.before else None
     for answer in analyse(dumps.after.path, binary, before=before, questions=questions).answers:
         answers[int(answer.id.partition(" ")[0])].append(answer)
     return tuple(
-        Held(
+        Known(
             _together(answers[number], objects, dumps.share),
-            frozenset(one for answer in answers[number] for one in answer.containers),
+            frozenset(one for answer in answers[number] for one in _made_there(answer)),
         )
         for number, objects in enumerate(expected)
     )
+
+
+def _made_there(answer: Answer) -> tuple[int, ...]:
+    """Return the containers that a site allocates, unless they are a few of many other objects."""
+    few = _OBJECTS_OF_CONTAINER * len(answer.containers)
+    return answer.containers if answer.objects <= few else ()
 
 
 def _questions(number: int, folds: Sequence[Fold], ownership: Ownership) -> list[Question]:
@@ -160,8 +169,19 @@ def _held_by(holder: Holder, objects: int, share: float) -> HeldBy:
         objects=holder.objects,
         share=holder.objects / max(objects, 1),
         alone=holder.held_by_nothing_else,
-        retained_bytes=round(holder.retained_bytes / (share or 1.0)),
+        retained_bytes=_retained_bytes(holder, share),
     )
+
+
+def _retained_bytes(holder: Holder, share: float) -> int:
+    """Return what all that leaked retains, where a `share` of it was looked at.
+
+    At most what the container retains: of its own nodes some may be new, and hold all the old.
+    """
+    scaled = round(holder.retained_bytes / (share or 1.0))
+    if holder.container is None or share == 1:
+        return scaled
+    return max(min(scaled, holder.container.retained_bytes), holder.retained_bytes)
 
 
 def _sum(first: HeldBy, other: HeldBy, objects: int) -> HeldBy:

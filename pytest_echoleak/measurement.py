@@ -100,7 +100,7 @@ class Measurement:
         return self._clock.over
 
     def replay(self, iterations: int) -> int:
-        """Run iterations of which nothing is measured, in a service that was started anew.
+        """Run iterations of which nothing is measured, in a service that may have been restarted.
 
         Returns how many there was time for.
         """

@@ -25,7 +25,7 @@ def reason_of(
         return _of_leak(judgement, options, iterations, kept_too_much=kept_too_much)
     if verdict == "clean":
         return _of_clean(judgement)
-    return _of_inconclusive(judgement, options, iterations) if verdict == "inconclusive" else ""
+    return _of_inconclusive(judgement, options, iterations)
 
 
 def _of_leak(

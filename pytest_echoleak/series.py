@@ -123,7 +123,8 @@ def make_series(
     """Return what grew in each of `rounds`.
 
     What grew in the `idle` round, with the same snapshots and no load, is ours or the clock's, and
-    is subtracted: per request of ours where it is a whole number per request, else per second.
+    is subtracted: per request of ours where it is a whole number per request, else per second. A
+    stack that surely grows by the clock, at a third of its rate under load or more, is all its.
     `unreachable` are all goroutines that were proved so after the last round.
     """
     rounds = tuple(rounds)
@@ -210,7 +211,7 @@ def _total_growth(rounds: tuple[Round, ...], idle: Round | None) -> Growth:
     if idle is not None:
         own = change(idle)
         grown = [
-            _without_own(held, own, item, idle, "heap")
+            _without_own(held, own, item, idle, "totals")
             for held, item in zip(grown, rounds, strict=True)
         ]
     return Growth(tuple(h.count for h in grown), tuple(h.bytes for h in grown))
@@ -264,7 +265,9 @@ def _counted(goroutines: Mapping[int, int]) -> Usage:
     return Usage(goroutines, {})
 
 
-def _without_own(held: Held, own: Held, item: Round, idle: Round, kind: Kind) -> Held:
+def _without_own(
+    held: Held, own: Held, item: Round, idle: Round, kind: Kind | Literal["totals"]
+) -> Held:
     """Subtract what the idle round shows to be ours or the clock's."""
     if own.count <= 0 and own.bytes <= 0:
         return held
@@ -274,7 +277,8 @@ def _without_own(held: Held, own: Held, item: Round, idle: Round, kind: Kind) ->
     expected = max(own.count, 0) * ticks
     left = held.count - expected
     each_ours = requests and own.count % ours == 0
-    if not each_ours and own.count >= _SURELY_BY_CLOCK and expected >= _CLOCK_SHARE * held.count:
+    surely = kind == "heap" and own.count >= _SURELY_BY_CLOCK and not each_ours
+    if surely and _CLOCK_SHARE * held.count <= expected <= 2 * held.count:
         return Held(min(0.0, left), min(0.0, held.bytes - own.bytes * ticks))
     # What the clock adds scatters: within three standard deviations it is all the clock's.
     noise = 3 * expected**0.5 + 2
@@ -291,7 +295,7 @@ def _without_own(held: Held, own: Held, item: Round, idle: Round, kind: Kind) ->
     return Held(left, held.bytes - own.bytes * ticks)
 
 
-def _own_requests(item: Round, kind: Kind) -> int:
-    if kind == "heap":
-        return item.after.heap_requests - item.before.heap_requests
-    return item.after.goroutine_requests - item.before.goroutine_requests
+def _own_requests(item: Round, kind: Kind | Literal["totals"]) -> int:
+    if kind == "goroutine":
+        return item.after.goroutine_requests - item.before.goroutine_requests
+    return item.after.heap_requests - item.before.heap_requests

@@ -314,20 +314,33 @@ _MadeOf: TypeAlias = tuple[Finding, tuple[Fold, ...]]
 def _absorb(findings: Sequence[_MadeOf]) -> list[_MadeOf]:
     """Count what a leaked goroutine itself allocated as its own: one leak is one finding."""
     absorbed: list[_MadeOf] = []
-    goroutines = {
-        one[0].stack[-1].function: one
-        for one in findings
-        if one[0].kind == "goroutine" and one[0].stack
-    }
+    goroutines = [one for one in findings if one[0].kind == "goroutine"]
     for heap, folds in (one for one in findings if one[0].kind == "heap"):
-        entry = heap.stack[-1].function if heap.stack else ""
-        owner = goroutines.get(entry)
-        if owner is None or entry in _SHARED_ENTRIES:
-            absorbed.append((heap, folds))
+        owners = [
+            place
+            for place, one in enumerate(goroutines)
+            if _is_of_goroutine(heap, one[0], goroutines)
+        ]
+        if len(owners) == 1:
+            owner, made_of = goroutines[owners[0]]
+            goroutines[owners[0]] = (with_counts_of(owner, heap), (*made_of, *folds))
         else:
-            goroutines[entry] = (with_counts_of(owner[0], heap), (*owner[1], *folds))
-    rest = [one for one in findings if one[0].kind == "goroutine" and not one[0].stack]
-    return [*absorbed, *goroutines.values(), *rest]
+            absorbed.append((heap, folds))
+    return [*absorbed, *goroutines]
+
+
+def _is_of_goroutine(heap: Finding, one: Finding, goroutines: Sequence[_MadeOf]) -> bool:
+    """Tell whether goroutines allocated what a heap finding counts.
+
+    They have its entry function; where others began alike (a library started them), also its line.
+    """
+    if not heap.stack or not one.stack or heap.stack[-1].function in _SHARED_ENTRIES:
+        return False
+    entry = heap.stack[-1].function
+    if one.stack[-1].function != entry:
+        return False
+    alike = [other for other, _ in goroutines if other.stack and other.stack[-1].function == entry]
+    return len(alike) == 1 or heap.location.function == one.location.function
 
 
 def _finding(fold: Fold, series: Series, ownership: Ownership) -> Finding:

@@ -136,6 +136,16 @@ class TestClock:
         assert max(made.heap[TICKING].count) <= 0
         assert max(made.heap[TICKING].bytes) <= 0
 
+    def test_goroutines_and_totals_are_not_all_taken_for_the_clocks(self) -> None:
+        """A place is one thing's; an entry function and a process are many things'."""
+        shots = [snapshot({}, {WAITING: 150 * at}, at=at) for at in (0, 1, 2, 3)]
+        idle = Round(0, shots[-1], snapshot({}, {WAITING: 500}, at=4))
+        assert make_series(rounds(*shots), idle).goroutines[WAITING].count == (100, 100, 100)
+        stats = [MemStats(64 * n, n, 2 * n, 1) for n in (0, 300, 600, 700)]
+        whole = [snapshot(at=at, memstats=one) for at, one in enumerate(stats)]
+        made = make_series(rounds(*whole[:3]), Round(0, whole[2], whole[3]))
+        assert made.totals.count == (200, 200)
+
     def test_a_leak_at_the_same_place_is_left(self) -> None:
         shots = [snapshot({TICKING: 110 * at}, at=at, requests=at) for at in (0, 5, 10, 15)]
         idle = Round(0, shots[-1], snapshot({TICKING: 1650 + 20}, at=17, requests=18))

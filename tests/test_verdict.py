@@ -240,6 +240,21 @@ class TestFindings:
         assert finding.kind == "goroutine"
         assert (finding.goroutines_per_iteration, finding.bytes_per_iteration) == (1.0, 1024.0)
 
+    def test_goroutines_that_a_library_started_alike_are_all_told(self) -> None:
+        entry = Frame("example.org/errgroup.(*Group).Go.func1", "/m/errgroup@v1.0.0/g.go", 80)
+        first = (Frame("example.com/shop.first", "/src/shop/a.go", 1), entry)
+        other = (Frame("example.com/shop.other", "/src/shop/b.go", 2), entry)
+        made = series(
+            ROUNDS,
+            {(*other[:1], *other): growth(ROUNDS, 512)},
+            {first: growth(ROUNDS, 0), other: growth(ROUNDS, 0)},
+        )
+        found = judged(made).steady
+        assert sum(one.goroutines_per_iteration for one in found) == 2.0
+        assert sum(one.bytes_per_iteration for one in found) == 512.0
+        (holding,) = [one for one in found if one.bytes_per_iteration]
+        assert holding.kind == "goroutine"
+
     def test_the_largest_comes_first(self) -> None:
         other = (Frame("example.com/shop.other", "/src/shop/a.go", 1), SERVE)
         made = series(ROUNDS, {other: growth(ROUNDS, 32), SITE: growth(ROUNDS, 64)})

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import TypeAlias
 
 from pytest_echoleak.causes.clues import Clues, Holder
 from pytest_echoleak.causes.evidence import is_own
@@ -13,6 +14,8 @@ from pytest_echoleak.results import Finding, HeldBy, with_counts_of
 _MOSTLY = 0.9
 _TELLING_SHARE = 0.5
 _WRAPPER = ".gowrap"
+_Key: TypeAlias = tuple[str, object]
+"""What a holder is known by: the number of a container, or the entry function of goroutines."""
 _TYPE_WORDS = frozenset({"func", "chan", "struct", "interface"})
 
 
@@ -63,19 +66,37 @@ def fold_by_holder(clues: Sequence[Clues]) -> tuple[Clues, ...]:
     line stands for all of it.
     """
     groups: list[list[Clues]] = []
-    by_holder: dict[tuple[str, object], list[Clues]] = {}
+    by_holder: dict[_Key, list[Clues]] = {}
+    above = _containers_above(clues)
     for one in sorted(clues, key=_rank):
-        keys = _keys(one, [group[0].finding for group in groups])
-        group = next((by_holder[key] for key in keys if key in by_holder), None)
+        key = _key(one, [group[0].finding for group in groups], above)
+        # Goroutines are told apart by where they were started: none joins another's finding.
+        group = by_holder.get(key) if key and one.finding.kind == "heap" else None
         if group is None:
             group = []
             groups.append(group)
         group.append(one)
-        for key in keys:
+        if key is not None:
             by_holder.setdefault(key, group)
     order = {id(one): place for place, one in enumerate(clues)}
     groups.sort(key=lambda group: min(order[id(one)] for one in group))
     return tuple(map(_merged, groups))
+
+
+def _containers_above(clues: Sequence[Clues]) -> dict[int, int]:
+    """Return for containers that leaked themselves which container they hang from."""
+    found: dict[int, int] = {}
+    for one in clues:
+        largest = _container_of(one)
+        for number in one.containers - {largest}:
+            found[number] = largest
+    return {number: other for number, other in found.items() if other}
+
+
+def _container_of(clues: Clues) -> int:
+    """Return the number of the container that most of a finding hangs from, 0 for none."""
+    largest = next(iter(clues.finding.holders), None)
+    return largest.container_number if largest and largest.share >= _MOSTLY else 0
 
 
 def _rank(clues: Clues) -> tuple[bool, bool, int]:
@@ -83,28 +104,25 @@ def _rank(clues: Clues) -> tuple[bool, bool, int]:
     return (clues.finding.kind != "goroutine", not is_own(clues), -clues.finding.bytes)
 
 
-def _keys(clues: Clues, heads: Sequence[Finding]) -> list[tuple[str, object]]:
-    """Return what a finding shares with others of its holder: it hangs from that, or is it."""
+def _key(clues: Clues, heads: Sequence[Finding], above: Mapping[int, int]) -> _Key | None:
+    """Return what a finding shares with others of its holder: None where nothing is known."""
     if clues.finding.kind == "goroutine":
         stack = clues.finding.stack
-        return [("goroutine", stack[-1].function)] if stack else []
-    held = _held_key(clues, heads)
-    itself: list[tuple[str, object]] = [("container", one) for one in sorted(clues.containers)]
-    return [held, *itself] if held else itself
-
-
-def _held_key(clues: Clues, heads: Sequence[Finding]) -> tuple[str, object] | None:
-    if not clues.finding.holders:
+        return ("goroutine", stack[-1].function) if stack else None
+    number = _container_of(clues) or min(clues.containers, default=0)
+    if number:
+        seen = {number}
+        while (upper := above.get(number, 0)) and upper not in seen:
+            number = upper
+            seen.add(number)
+        return ("container", number)
+    largest = next(iter(clues.finding.holders), None)
+    if largest is None or not largest.goroutine or largest.container:
         return None
-    largest = clues.finding.holders[0]
-    if largest.share < _MOSTLY:
+    if largest.share < _MOSTLY or largest.alone < _MOSTLY * largest.objects:
         return None
-    if largest.goroutine and not largest.container:
-        if largest.alone < _MOSTLY * largest.objects:
-            return None
-        leaked = _entry_of(largest, heads)
-        return ("goroutine", leaked) if leaked else None
-    return ("container", largest.container_number) if largest.container_number else None
+    leaked = _entry_of(largest, heads)
+    return ("goroutine", leaked) if leaked else None
 
 
 def _entry_of(held: HeldBy, findings: Sequence[Finding]) -> str:

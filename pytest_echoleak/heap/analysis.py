@@ -46,13 +46,14 @@ class Container:
     """What grows: a map, slice, channel, list, sync.Map, linked list, timer heap or struct.
 
     `name` says where it is as code does ("main.sessions", "s.cache.items"); the same `number` in
-    one analysis is the same container.
+    one analysis is the same container. `retained_bytes` die with it.
     """
 
     kind: str
     type: str
     name: str
     number: int
+    retained_bytes: int
 
 
 @dataclass(frozen=True)
@@ -305,6 +306,7 @@ def _holder(one: dict[str, Any]) -> Holder:
             printable_line(container["type"]),
             printable_line(container["name"]),
             container["id"],
+            container["retained_bytes"],
         ),
         objects=one["objects"],
         bytes=one["bytes"],

@@ -180,6 +180,7 @@ class _Decoder:
     def _sites_of(
         self, samples: Samples, characters: Mapping[int, str] | Sequence[str]
     ) -> list[int]:
+        # The total alone: samples of unequal numbers of values would be no profile of Go's.
         if len(samples.values) != self._width * samples.count:
             raise self._damaged(f"its samples do not have {self._width} values each")
         stacks = "".join([characters[location] for location in samples.location_ids])

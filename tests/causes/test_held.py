@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import permutations
 
 import pytest
 
@@ -130,11 +131,26 @@ def test_a_wrapper_gets_the_name_of_the_goroutines_that_it_started() -> None:
 
 
 def test_a_slice_that_grows_is_one_finding_with_what_is_in_it() -> None:
-    """A middleware keeps requests: net/http allocates these, and the middleware the slice."""
-    whole = replace(SESSIONS, container_number=2, share=1.0)
-    inside = replace(SESSIONS, container="slice", container_number=3)
-    itself = clues(OPEN, whole, containers=frozenset({3}))
-    for order in ([itself, clues(KEY, inside)], [clues(KEY, inside), itself]):
+    """A middleware keeps requests in a map of slices: who allocates what is all one."""
+    slices = replace(SESSIONS, container="map", container_number=2)
+    requests = replace(SESSIONS, container="slice", container_number=3)
+    members = [
+        clues(OPEN, SESSIONS, containers=frozenset({2})),
+        clues(KEY, slices, containers=frozenset({3})),
+        clues(SERVE, requests),
+    ]
+    for order in permutations(members):
         (folded,) = fold_by_holder(order)
         assert folded.finding.location == order[0].finding.location
-        assert folded.finding.objects == 200
+        assert folded.finding.objects == 300
+
+
+def test_goroutines_that_begin_alike_are_findings_of_their_own() -> None:
+    """A library starts them: its function is the entry of all."""
+    library = Location("golang.org/x/sync/errgroup.(*Group).Go.func1", "errgroup.go", 80)
+    started = [
+        replace(one, finding=replace(one.finding, stack=(place, library)))
+        for place in (OPEN, KEY)
+        for one in [clues(place, kind="goroutine")]
+    ]
+    assert len(fold_by_holder(started)) == 2

@@ -110,7 +110,7 @@ def take(
     share, more = divmod(options.measured_iterations, options.rounds)
     for number in range(options.rounds):
         service.round(share + (number < more))
-    idled = False
+    confirmed = False
     while True:
         judgement = judged(service.series(), options, allowances)
         verdict = conclude(judgement, exhausted=False)
@@ -118,10 +118,10 @@ def take(
         wanted = 0
         if verdict is None:
             wanted = next_round(done, options.plateau, steady=judgement.clear)
-        if not wanted and not idled and verdict is None:
-            idled = True
-            if judgement.steady and options.plateau:
-                wanted = confirming_round(service.iterations, judgement.folds, options.detect)
+        if not wanted and not confirmed and verdict is None and options.plateau:
+            steady = [fold for one in judgement.steady for fold in judgement.made_of[one]]
+            wanted = confirming_round(service.iterations, steady, options.detect)
+            confirmed = wanted > 0
         if not wanted:
             break
         service.round(wanted)

@@ -29,6 +29,13 @@ func (f *finder) group(targets []uint32) []*group {
 		put(f.hold(f.nodesTo(target)), target)
 	}
 	groups = joinGoroutines(groups)
+	// What is found next may be held as these are: it gets groups of its own, which are joined again.
+	bySignature = map[string]*group{}
+	for _, g := range groups {
+		if !g.many {
+			bySignature[g.example.signature()] = g
+		}
+	}
 	first := append([]*group(nil), groups...)
 	for _, g := range first {
 		f.others(g, put)

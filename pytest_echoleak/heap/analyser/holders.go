@@ -22,6 +22,8 @@ type container struct {
 	Type string `json:"type"`
 	Name string `json:"name"`
 	ID   int    `json:"id"` // the same number for the same container, over all answers
+
+	Retained uint64 `json:"retained_bytes"`
 }
 
 // answer is what is known of one question.
@@ -116,7 +118,7 @@ func (f *finder) describeGroup(g *group, scale float64, total int) holder {
 		out.Container = f.containerAt(h, at)
 	}
 	if h.kind == rootTimer {
-		out.Container = &container{Kind: "timer heap", Type: "timers", Name: "timer heap"}
+		out.Container = &container{Kind: "timer heap", Type: "timers", Name: "timer heap", Retained: f.g.d.heapBytes}
 	}
 	out.Retained = f.retainedBy(f.entries(g, at))
 	if scale > 1 {
@@ -150,7 +152,7 @@ func (f *finder) containerAt(h *held, at int) *container {
 		number = len(f.numbers) + 1
 		f.numbers[e.first] = number
 	}
-	return &container{Kind: kind, Type: e.typ, Name: name, ID: number}
+	return &container{Kind: kind, Type: e.typ, Name: name, ID: number, Retained: f.retained[e.first]}
 }
 
 // numberContainers tells of each answer which containers its objects are: what is in them hangs from
