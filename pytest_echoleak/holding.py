@@ -170,6 +170,7 @@ def _held_by(holder: Holder, objects: int, share: float) -> HeldBy:
         share=holder.objects / max(objects, 1),
         alone=holder.held_by_nothing_else,
         retained_bytes=_retained_bytes(holder, share),
+        shown_share=holder.shown_share,
     )
 
 

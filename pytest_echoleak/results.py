@@ -37,6 +37,7 @@ class HeldBy:
     - `objects`: how many it holds, `share` the part of the site's objects that are, 0 to 1;
       `alone`: how many of them nothing else holds.
     - `retained_bytes`: what would be freed with them.
+    - `shown_share`: where strings keep them, how much of their bytes these show, 0 to 1.
     """
 
     root_kind: str
@@ -51,6 +52,7 @@ class HeldBy:
     share: float = 1.0
     alone: int = 0
     retained_bytes: int = 0
+    shown_share: float = 1.0
 
 
 @dataclass(frozen=True)

@@ -59,6 +59,7 @@ class Holder:
       where nothing does; `container_type`: its Go type, such as "map[string]*main.Session".
     - `path`: from the root to the object, as it is shown.
     - `kept_type`: the Go type of what is kept, "" where it is not known.
+    - `shown_share`: where strings keep it, how much of its bytes these show, 0 to 1.
     """
 
     root: str
@@ -66,6 +67,7 @@ class Holder:
     container_type: str = ""
     path: tuple[str, ...] = ()
     kept_type: str = ""
+    shown_share: float = 1.0
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,7 @@ def _as_clue(held: HeldBy) -> Holder:
         container_type=held.container_type,
         path=held.path,
         kept_type=_type_of(held.path[-1]) if len(held.path) > 1 else "",
+        shown_share=held.shown_share,
     )
 
 

@@ -20,6 +20,8 @@ from pytest_echoleak.causes.evidence import (
 # Words of a function's or a type's name: userCache, Cached, but not replicache.
 _LISTENER_WORDS = r"(?:\b|[a-z_.(*])(?:[Ss]ubscri|[Ll]istener|[Oo]bserver|[Ww]atcher)"
 _REGISTRY_WORDS = r"(?:\b|[a-z_.(*])[Rr]egist(?:er|ry)"
+_LONG_BYTES = 256
+_SHORT_SHARE = 0.25
 _CACHE_WORDS = r"(?:\b|_|[a-z](?=C))[Cc]ache"
 # Of libraries: what puts something where it stays until it is taken out.
 _REGISTRIES = re.compile(
@@ -78,6 +80,13 @@ def _is_request_string(clues: Clues) -> bool:
     return reads_request(clues) and not keeps_requests(clues)
 
 
+def _is_short_part(clues: Clues) -> bool:
+    """A short part keeps a long whole. Where that is not long, what holds it is the matter."""
+    size_bytes = clues.finding.bytes / max(clues.finding.objects, 1)
+    shown = [one.shown_share for one in clues.holders]
+    return size_bytes >= _LONG_BYTES and bool(shown) and max(shown) <= _SHORT_SHARE
+
+
 def _has_root(root: str) -> Callable[[Clues], bool]:
     return lambda clues: any(one.root == root for one in clues.holders)
 
@@ -109,6 +118,13 @@ CAUSES: tuple[Cause, ...] = (
         keeps_requests,
     ),
     Cause(
+        "substring-pin",
+        "a short string is kept that was cut from a long one, and keeps all of it",
+        "keep a copy of the part: strings.Clone(part)",
+        "go doc strings.Clone",
+        _is_short_part,
+    ),
+    Cause(
         "listener-not-removed",
         "each call adds a job to a schedule, and none is ever removed",
         "keep the id that adding returns, and remove the job when it is done",
@@ -126,7 +142,7 @@ CAUSES: tuple[Cause, ...] = (
     ),
     Cause(
         "cache-no-bound",
-        "a cache of a library gets an entry for each new key, and none expires or makes room",
+        "a cache of a library gets an entry for each new key, and none went while this check ran",
         "give entries a time to live, or the cache a capacity",
         "go doc container/list",
         lambda clues: _put_by(clues, _LIBRARY_CACHES),
@@ -166,7 +182,7 @@ CAUSES: tuple[Cause, ...] = (
     ),
     Cause(
         "cache-no-bound",
-        "a cache keeps an entry for each new key and has neither a capacity nor a time to live",
+        "a cache keeps an entry for each new key, and none went while this check ran",
         "put a capacity on it (an LRU) or let entries expire",
         "go doc container/list",
         _is_cache,

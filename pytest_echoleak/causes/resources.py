@@ -60,16 +60,20 @@ _REDIS = re.compile(
 _REDIS_CONNS = re.compile(
     r"/internal/pool\.(\(\*ConnPool\)\.|New(Sticky)?Conn)|redis\.\(\*(Pool\)\.Get|Client\)\.Conn)"
 )
-_CONTEXTS = tuple(
-    f"context.With{kind}{cause}"
-    for kind in ("Cancel", "Deadline", "Timeout")
-    for cause in ("", "Cause")
+_CONTEXTS = (
+    "context.AfterFunc",
+    *(
+        f"context.With{kind}{cause}"
+        for kind in ("Cancel", "Deadline", "Timeout")
+        for cause in ("", "Cause")
+    ),
 )
 _METRICS = re.compile(
     r"prometheus/client_golang/prometheus\.\(\*(Metric|Counter|Gauge|Histogram|Summary)Vec\)"
     r"\.(Get\w*)?With(LabelValues)?$"
 )
 _KEEP_CONTEXTS = ("context.(*cancelCtx).propagateCancel", "time.AfterFunc")
+_PREPARE = ("database/sql.(*DB).PrepareContext", "database/sql.(*DB).Prepare")
 _TICKERS = ("time.NewTicker", "time.Tick")
 _TIMERS = ("time.AfterFunc", "time.NewTimer", "time.After")
 
@@ -142,7 +146,8 @@ def _is_context(clues: Clues) -> bool:
 
 def _is_ticker(clues: Clues) -> bool:
     if clues.goroutines:
-        return somewhere(clues, *_TICKERS)
+        # Beside the ticks it waits for an end that never comes: that is the matter.
+        return somewhere(clues, *_TICKERS) and not waits_in(clues, "select")
     return notably(clues, *_TICKERS)
 
 
@@ -212,6 +217,14 @@ CAUSES: tuple[Cause, ...] = (
         gathers=_is_redis,
     ),
     Cause(
+        OTHER,
+        "a statement is prepared for each call and not closed: its database keeps it",
+        "prepare it once, at start-up, or close it: defer stmt.Close()",
+        "go doc database/sql.Stmt.Close",
+        lambda clues: notably(clues, *_PREPARE),
+        gathers=_is_database,
+    ),
+    Cause(
         "ticker-not-stopped",
         "a time.Ticker is made for each call and never stopped",
         "defer ticker.Stop(), and let its loop end with the request: case <-ctx.Done(): return",
@@ -221,8 +234,8 @@ CAUSES: tuple[Cause, ...] = (
     ),
     Cause(
         "context-not-cancelled",
-        "a context is derived and its cancel function is not called, so its parent (or the timer"
-        " of its deadline) keeps it",
+        "a context is derived, or a function waits for one, and its cancel (or stop) function is"
+        " not called, so its parent (or the timer of its deadline) keeps it",
         "call cancel on every way out: ctx, cancel := context.WithTimeout(...); defer cancel()",
         "go doc context.WithCancel",
         _is_context,

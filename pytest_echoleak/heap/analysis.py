@@ -80,7 +80,8 @@ class Holder:
     `root_kind` is "package variable", "goroutine", "timer", "finalizer", "runtime" or "nothing";
     `path` leads from `root` to the objects. `share` is the part of the site's objects, 0 to 1, that
     it holds (objects with several holders count for each), `held_by_nothing_else` how many of them
-    have no other holder. `retained_bytes` die with them.
+    have no other holder. `retained_bytes` die with them. `shown_share`: where strings keep them,
+    how much of their bytes these show, 0 to 1.
     """
 
     root_kind: str
@@ -92,6 +93,7 @@ class Holder:
     retained_bytes: int
     share: float
     held_by_nothing_else: int
+    shown_share: float
     goroutine: HolderGoroutine | None
 
     @property
@@ -313,6 +315,7 @@ def _holder(one: dict[str, Any]) -> Holder:
         retained_bytes=one["retained_bytes"],
         share=one["share"],
         held_by_nothing_else=one["held_by_nothing_else"],
+        shown_share=one["shown_share"],
         goroutine=None if goroutine is None else _goroutine(goroutine),
     )
 

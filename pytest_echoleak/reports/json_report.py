@@ -40,7 +40,8 @@ A finding, one leak each, the largest first:
   all hang from ("map", ...), with its `container_name`, `container_type`, and `container_number`
   (the same for the same container in one check); the `goroutine` (entry function) and how many
   `goroutines`; how many `objects` of the dump it holds, `alone` those that nothing else holds,
-  `share` the part of the finding's; and `retained_bytes`.
+  `share` the part of the finding's; `retained_bytes`; and, where strings keep them, how much of
+  their bytes these show: `shown_share`, 0 to 1.
 """
 
 from __future__ import annotations

@@ -102,6 +102,24 @@ MADE: dict[str, tuple[str, Clues]] = {
             allocated("time.newTimer", "time.AfterFunc", "context.WithTimeout"),
         ),
     ),
+    "a function that waits for a context": (
+        "context-not-cancelled",
+        clues(
+            allocated("context.AfterFunc"),
+            allocated("context.(*cancelCtx).propagateCancel", "context.AfterFunc"),
+        ),
+    ),
+    "a short part of a long string": (
+        "substring-pin",
+        replace(
+            clues(allocated("io.ReadAll", size=4096)),
+            holders=(Holder("package variable", "slice", shown_share=0.1),),
+        ),
+    ),
+    "a prepared statement": (
+        "other",
+        clues(allocated(SQL + "prepareDC", SQL + "prepare", SQL + "PrepareContext")),
+    ),
     "a timer": ("timer-not-stopped", clues(allocated("time.newTimer", "time.NewTimer"))),
     "a ticker alone": ("ticker-not-stopped", clues(allocated("time.NewTicker"))),
     "a gauge": (

@@ -70,6 +70,21 @@ EXPECTED = {
         "main.seen (package variable) -> sync.Map -> *main.event",
         "sync.Map main.seen",
     ),
+    "step": (
+        "package variable",
+        "main.past (package variable) -> *main.history -> last *main.step -> undo *main.undo",
+        "linked list main.past.last",
+    ),
+    "wrap": (
+        "package variable",
+        "main.past (package variable) -> *main.history -> call func main.(*history).wrap.func1",
+        "linked list main.past.call",
+    ),
+    "title": (
+        "package variable",
+        "main.titles (package variable) -> []string -> string",
+        "slice main.titles",
+    ),
     "visit": (
         "goroutine",
         "goroutine main.(*house).open [chan receive], main.(*house).open (variable h)"
@@ -138,7 +153,8 @@ def test_every_object_made_in_between_is_found_and_explained(analysis: Analysis,
     answer = answer_of(analysis, leak)
     # A line may allocate two objects, and the map's groups; the tiny allocator shares blocks.
     assert answer.objects >= COUNT
-    assert answer.holders[0].objects >= COUNT
+    # Go 1.21 makes one closure of the first two.
+    assert answer.holders[0].objects >= COUNT - 1
     assert answer.holders[0].share > 0.8
 
 
@@ -183,6 +199,12 @@ def test_retained_bytes_are_those_of_the_entries(analysis: Analysis) -> None:
     (token,) = answer_of(analysis, "token").holders
     assert token.bytes == COUNT * 48
     assert token.retained_bytes == COUNT * (48 + 32)
+
+
+def test_a_string_tells_how_much_of_what_it_keeps_it_shows(analysis: Analysis) -> None:
+    """One word of a hundred."""
+    assert answer_of(analysis, "title").holders[0].shown_share <= 0.01
+    assert answer_of(analysis, "token").holders[0].shown_share == 1
 
 
 def test_same_container_has_the_same_number(analysis: Analysis) -> None:

@@ -38,7 +38,36 @@ func newGraph(d *dump, x *index, roots []root) *graph {
 		}
 		g.start[i+1] = uint32(len(g.to))
 	}
+	g.cutFromTimers()
 	return g
+}
+
+// cutFromTimers takes away all ways to the runtime's processors but the one over runtime.allp. A
+// timer knows its processor, and that all other timers: one ticker would hold whatever they hold.
+func (g *graph) cutFromTimers() {
+	processors, lists := map[uint32]bool{}, map[uint32]bool{}
+	for i := range g.roots {
+		if g.roots[i].name != "runtime.allp" {
+			continue
+		}
+		for _, e := range g.roots[i].edges {
+			lists[e.to] = true
+			for _, to := range g.to[g.start[e.to]:g.start[e.to+1]] {
+				processors[to] = true
+			}
+		}
+	}
+	delete(processors, none)
+	for i := 0; i < g.objects; i++ {
+		if lists[uint32(i)] {
+			continue
+		}
+		for at := g.start[i]; at < g.start[i+1]; at++ {
+			if processors[g.to[at]] {
+				g.to[at] = none
+			}
+		}
+	}
 }
 
 func (g *graph) nodes() int { return g.objects + len(g.roots) }

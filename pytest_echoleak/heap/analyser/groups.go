@@ -1,6 +1,9 @@
 package main
 
-import "sort"
+import (
+	"sort"
+	"strings"
+)
 
 // group is objects of one site that are held alike.
 type group struct {
@@ -88,8 +91,8 @@ func (g *group) add(other *group) {
 func (f *finder) merge(groups []*group) []*group {
 	sort.SliceStable(groups, func(a, b int) bool {
 		x, y := groups[a], groups[b]
-		if len(x.targets) != len(y.targets) {
-			return len(x.targets) > len(y.targets)
+		if of, other := f.bytesOf(x), f.bytesOf(y); of != other {
+			return of > other
 		}
 		return len(x.example.elements) < len(y.example.elements)
 	})
@@ -116,6 +119,13 @@ func (f *finder) merge(groups []*group) []*group {
 	return out
 }
 
+func (f *finder) bytesOf(g *group) (sum uint64) {
+	for _, target := range g.targets {
+		sum += f.g.d.size[target]
+	}
+	return sum
+}
+
 // saysMoreThan tells whether a group's path is to stand for both: what is in a container says more
 // than its own nodes, and what lies right in it more than what hangs from that.
 func (g *group) saysMoreThan(other *group) bool {
@@ -124,7 +134,8 @@ func (g *group) saysMoreThan(other *group) bool {
 	if theirs == inside {
 		return ours > inside
 	}
-	return ours > inside && ours < theirs && 2*len(g.targets) >= len(other.targets)
+	return ours > inside && ours < theirs && 2*len(g.targets) >= len(other.targets) &&
+		strings.HasPrefix(other.example.signature(), g.example.signature())
 }
 
 // containerOf returns the element of a group's paths that all its objects hang from, or -1: the last

@@ -14,6 +14,7 @@ type holder struct {
 	Share     float64        `json:"share"`
 	Goroutine *goroutineInfo `json:"goroutine"`
 	Alone     int            `json:"held_by_nothing_else"` // how many of the objects
+	Shown     float64        `json:"shown_share"`          // of their bytes, by the strings that keep them
 }
 
 // container is what grows: all objects of a holder hang from it.
@@ -113,6 +114,7 @@ func (f *finder) describeGroup(g *group, scale float64, total int) holder {
 		Share:    float64(len(distinct)) / float64(max1(total)),
 		Alone:    int(float64(alone)*scale + 0.5),
 	}
+	out.Shown = f.shownShare(g)
 	at := g.containerOf()
 	if at >= 0 {
 		out.Container = f.containerAt(h, at)
@@ -138,6 +140,28 @@ func (f *finder) describeGroup(g *group, scale float64, total int) holder {
 		out.Goroutine = &info
 	}
 	return out
+}
+
+// shownShare is how much of a group's objects the strings show that keep them; 1 where most are not
+// kept by strings. A string may be a short part of what it keeps alive.
+func (f *finder) shownShare(g *group) float64 {
+	var shown, size, strings uint64
+	for i, h := range g.helds {
+		if len(h.elements) == 0 {
+			continue
+		}
+		last := &h.elements[len(h.elements)-1]
+		if last.first != g.targets[i] || last.shown == 0 {
+			continue
+		}
+		strings++
+		shown += min(last.shown, f.g.d.size[g.targets[i]])
+		size += f.g.d.size[g.targets[i]]
+	}
+	if size == 0 || 2*strings < uint64(len(g.helds)) {
+		return 1
+	}
+	return float64(shown) / float64(size)
 }
 
 func (f *finder) containerAt(h *held, at int) *container {

@@ -13,6 +13,7 @@ type step struct {
 	typ       string
 	container string // "map", "slice", "channel", "list", ...
 	pointee   string // the type of what it leads to, where known
+	shown     uint64 // how many bytes of it a string shows, 0 where it is no string
 }
 
 // element is one or more steps shown as one: `first` is the node it leads to first, `last` the one
@@ -24,6 +25,7 @@ type element struct {
 	container string
 	first     uint32
 	last      uint32
+	shown     uint64
 }
 
 // exits are the fields at which a value of the user's lies inside of a container of Go's.
@@ -240,6 +242,10 @@ func (n *namer) leafStep(typ int32, inside uint64, at int, to uint32) step {
 		if out.container == "" && n.t.hidden(one.elem) {
 			out.typ = ""
 		}
+	case kindString:
+		if inside == 0 && at+16 <= len(data) {
+			out.shown = word(data, at+8)
+		}
 	case kindElements, kindDirectory:
 		out.typ = ""
 	case kindUnsafe:
@@ -310,7 +316,7 @@ func (n *namer) elements(path []uint32) []element {
 			if s.fields != "" {
 				text = s.fields + " " + text
 			}
-			out = append(out, element{text, s.typ, s.fields, s.container, s.to, s.to})
+			out = append(out, element{text, s.typ, s.fields, s.container, s.to, s.to, s.shown})
 			out = fold(out)
 		}
 	}
@@ -318,6 +324,9 @@ func (n *namer) elements(path []uint32) []element {
 }
 
 const maxPeriod = 3
+
+// isLink tells whether values of a type may hold the next one of their type: a node, a closure.
+func isLink(typ string) bool { return strings.HasPrefix(typ, "*") || strings.HasPrefix(typ, "func ") }
 
 // fold drops the last elements where they repeat the ones before them: nodes of a list or a tree.
 func fold(out []element) []element {
@@ -334,14 +343,11 @@ func fold(out []element) []element {
 				break
 			}
 		}
-		if !same || period == 1 && !strings.HasPrefix(out[last].typ, "*") {
+		if !same || period == 1 && !isLink(out[last].typ) {
 			continue
 		}
-		kept := &out[last-1]
-		kept.last = out[len(out)-1].last
-		if period == 1 {
-			kept.container = "linked list"
-		}
+		out[last-1].last = out[len(out)-1].last
+		out[last-period].container = "linked list"
 		return out[:last]
 	}
 	return out

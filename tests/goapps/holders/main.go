@@ -13,6 +13,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
@@ -163,6 +164,43 @@ func dump(name string) {
 	file.Close()
 }
 
+// A step and its undo: a chain of two types. A wrap: a closure that holds the one before it.
+type step struct{ undo *undo }
+
+type undo struct {
+	prev *step
+	data [56]byte
+}
+
+type history struct {
+	name string
+	last *step
+	call func() int
+}
+
+//go:noinline
+func (h *history) do() {
+	h.last = &step{&undo{prev: h.last}} // leaks: step
+}
+
+//go:noinline
+func (h *history) wrap(i int) {
+	next := h.call
+	h.call = func() int { return next() + i } // leaks: wrap
+}
+
+//go:noinline
+func page(i int) string {
+	word := strconv.Itoa(i) + " "
+	return strings.Repeat(word, 100) // leaks: title
+}
+
+//go:noinline
+func entitle(i int) {
+	title, _, _ := strings.Cut(page(i), " ")
+	titles = append(titles, title)
+}
+
 // A house is served by a goroutine of its own, as a web server is: nothing else knows it.
 type house struct {
 	visits  []*event
@@ -199,7 +237,13 @@ func (s *server) serve(handler http.Handler, count int) {
 	s.cache.hits++
 }
 
-var doors = make(chan int)
+var (
+	doors = make(chan int)
+	// A ticker knows the runtime's timers, but holds none of the others.
+	titles []string
+	clock  = time.NewTicker(time.Hour)
+	past   = &history{call: func() int { return 0 }}
+)
 
 func (s *server) round(handler http.Handler, count, base int) {
 	for i := base; i < base+count; i++ {
@@ -218,6 +262,9 @@ func (s *server) round(handler http.Handler, count, base int) {
 		keepTwice(i)
 		extra(i)
 		doors <- i
+		entitle(i)
+		past.do()
+		past.wrap(i)
 	}
 	time.Sleep(50 * time.Millisecond)
 }
