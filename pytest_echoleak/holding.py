@@ -94,7 +94,7 @@ def find_holders(
         answers[int(answer.id.partition(" ")[0])].append(answer)
     return tuple(
         Known(
-            _together(answers[number], objects, dumps.share),
+            _together(answers[number], objects, dumps.share, ownership),
             frozenset(one for answer in answers[number] for one in _made_there(answer)),
         )
         for number, objects in enumerate(expected)
@@ -128,7 +128,9 @@ def _questions(number: int, folds: Sequence[Fold], ownership: Ownership) -> list
     return [Question(f"{number} {place}", frames=stack) for place, stack in enumerate(largest)]
 
 
-def _together(answers: Sequence[Answer], expected: float, share: float) -> tuple[HeldBy, ...]:
+def _together(
+    answers: Sequence[Answer], expected: float, share: float, ownership: Ownership
+) -> tuple[HeldBy, ...]:
     """Return the holders of several stacks' objects: what is the same for several is one.
 
     `share` of what leaked is in the dumps: of what it retains, too.
@@ -139,7 +141,7 @@ def _together(answers: Sequence[Answer], expected: float, share: float) -> tuple
     found: dict[tuple[object, ...], HeldBy] = {}
     for holder in (one for answer in answers for one in answer.holders):
         key = _identity(holder)
-        one = _held_by(holder, objects, share)
+        one = _held_by(holder, objects, share, ownership)
         if key in found:
             one = _sum(found[key], one, objects)
         found[key] = one
@@ -155,8 +157,9 @@ def _identity(holder: Holder) -> tuple[object, ...]:
     return (holder.root_kind, holder.root, holder.path)
 
 
-def _held_by(holder: Holder, objects: int, share: float) -> HeldBy:
+def _held_by(holder: Holder, objects: int, share: float, ownership: Ownership) -> HeldBy:
     container = holder.container
+    enlarged = ownership.own_frame(container.stack) if container is not None else None
     return HeldBy(
         root_kind=holder.root_kind,
         path=holder.hops,
@@ -164,6 +167,7 @@ def _held_by(holder: Holder, objects: int, share: float) -> HeldBy:
         container_name="" if container is None else container.name,
         container_type="" if container is None else container.type,
         container_number=0 if container is None else container.number,
+        container_location=None if enlarged is None else ownership.location(enlarged),
         goroutine="" if holder.goroutine is None else holder.goroutine.function,
         goroutines=0 if holder.goroutine is None else holder.goroutine.count,
         objects=holder.objects,

@@ -32,7 +32,8 @@ class HeldBy:
     - `path`: from that root to the objects: names, then types and fields.
     - `container`: what all of them hang from ("map", "slice", "list", "channel", ...), "" for none;
       `container_name` is where it is ("main.sessions", "cache.items"), `container_type` its Go
-      type, and `container_number` the same for the same one.
+      type, and `container_number` the same for the same one; `container_location`: the user's line
+      that enlarged it, None where that is not known.
     - `goroutine`: the entry function of the `goroutines` that hold them, "" for other roots.
     - `objects`: how many it holds, `share` the part of the site's objects that are, 0 to 1;
       `alone`: how many of them nothing else holds.
@@ -46,6 +47,7 @@ class HeldBy:
     container_name: str = ""
     container_type: str = ""
     container_number: int = 0
+    container_location: Location | None = None
     goroutine: str = ""
     goroutines: int = 0
     objects: int = 0

@@ -36,6 +36,9 @@ def with_holders(
         held_by=largest.path,
         retained_bytes=largest.retained_bytes,
     )
+    if largest.container_location and largest.share >= _MOSTLY and not is_own(clues):
+        # No line of the user's made it, but one keeps it.
+        finding = replace(finding, location=largest.container_location)
     # What few hold says nothing of why most leaks.
     telling = [one for one in holders if one.share >= _TELLING_SHARE] or [largest]
     return replace(clues, finding=finding, holders=tuple(map(_as_clue, telling)))

@@ -46,7 +46,8 @@ class Container:
     """What grows: a map, slice, channel, list, sync.Map, linked list, timer heap or struct.
 
     `name` says where it is as code does ("main.sessions", "s.cache.items"); the same `number` in
-    one analysis is the same container. `retained_bytes` die with it.
+    one analysis is the same container. `retained_bytes` die with it. `stack` allocated the part of
+    it that leads to the objects, when it was enlarged.
     """
 
     kind: str
@@ -54,6 +55,7 @@ class Container:
     name: str
     number: int
     retained_bytes: int
+    stack: tuple[Frame, ...]
 
 
 @dataclass(frozen=True)
@@ -283,11 +285,15 @@ def _site(one: dict[str, Any]) -> Site:
         new_objects=one["new_objects"],
         new_bytes=one["new_bytes"],
         type=printable_line(one["type"]),
-        stack=tuple(
-            Frame(printable_line(frame["function"]), printable_line(frame["file"]), frame["line"])
-            for frame in one["stack"] or ()
-        ),
+        stack=_frames(one["stack"]),
         holders=_holders(one["holders"]),
+    )
+
+
+def _frames(found: Sequence[dict[str, Any]] | None) -> tuple[Frame, ...]:
+    return tuple(
+        Frame(printable_line(one["function"]), printable_line(one["file"]), one["line"])
+        for one in found or ()
     )
 
 
@@ -309,6 +315,7 @@ def _holder(one: dict[str, Any]) -> Holder:
             printable_line(container["name"]),
             container["id"],
             container["retained_bytes"],
+            _frames(container["stack"]),
         ),
         objects=one["objects"],
         bytes=one["bytes"],

@@ -38,7 +38,8 @@ A finding, one leak each, the largest first:
 - `holders`: all of them, the largest first, each with its `root_kind` ("package variable",
   "goroutine", "timer", "finalizer", "runtime" or "nothing") and its `path`; the `container` that
   all hang from ("map", ...), with its `container_name`, `container_type`, and `container_number`
-  (the same for the same container in one check); the `goroutine` (entry function) and how many
+  (the same for the same container in one check) and `container_location`, the user's line that
+  enlarged it, or null; the `goroutine` (entry function) and how many
   `goroutines`; how many `objects` of the dump it holds, `alone` those that nothing else holds,
   `share` the part of the finding's; `retained_bytes`; and, where strings keep them, how much of
   their bytes these show: `shown_share`, 0 to 1.
@@ -112,10 +113,15 @@ def _finding(entry: Mapping[str, Any]) -> Finding:
     place = {name: values.pop(name) for name in ("function", "file", "line")}
     values["stack"] = tuple(Location(**frame) for frame in values["stack"])
     values["held_by"] = tuple(values["held_by"])
-    values["holders"] = tuple(
-        HeldBy(**{**holder, "path": tuple(holder["path"])}) for holder in values["holders"]
-    )
+    values["holders"] = tuple(map(_held_by, values["holders"]))
     return Finding(location=Location(**place), **values)
+
+
+def _held_by(entry: Mapping[str, Any]) -> HeldBy:
+    values = {**entry, "path": tuple(entry["path"])}
+    if values.get("container_location"):
+        values["container_location"] = Location(**values["container_location"])
+    return HeldBy(**values)
 
 
 def _plain(value: Any) -> Any:

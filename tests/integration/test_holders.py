@@ -114,6 +114,8 @@ class TestHolders:
     def test_a_request_that_no_line_of_the_service_allocates(self, holding: EchoService) -> None:
         finding, _ = only(caught(holding, "GET /request", **QUICK))
         assert finding.held_by[0] == "main.audited (package variable)"
+        line = MAIN.splitlines()[finding.location.line - 1]
+        assert line.strip() == "audited = append(audited, r)"
         assert finding.cause == "context-retained"
 
     def test_what_an_earlier_check_left_at_the_same_line_has_no_part_in_it(

@@ -24,7 +24,8 @@ type container struct {
 	Name string `json:"name"`
 	ID   int    `json:"id"` // the same number for the same container, over all answers
 
-	Retained uint64 `json:"retained_bytes"`
+	Retained uint64  `json:"retained_bytes"`
+	Stack    []place `json:"stack"` // that allocated its largest part, or the one that leads to the objects
 }
 
 // answer is what is known of one question.
@@ -53,6 +54,8 @@ type finder struct {
 	namer
 	idom     []uint32
 	retained []uint64
+	sites    []int32   // the record of each object, -1 where it has none
+	stacks   [][]place // of each record
 	numbers  map[uint32]int
 	shared   map[uint32]bool // objects that several hold
 	budget   int
@@ -176,7 +179,16 @@ func (f *finder) containerAt(h *held, at int) *container {
 		number = len(f.numbers) + 1
 		f.numbers[e.first] = number
 	}
-	return &container{Kind: kind, Type: e.typ, Name: name, ID: number, Retained: f.retained[e.first]}
+	out := &container{Kind: kind, Type: e.typ, Name: name, ID: number, Retained: f.retained[e.first]}
+	out.Stack = f.allocatedAt(e.last)
+	return out
+}
+
+func (f *finder) allocatedAt(object uint32) []place {
+	if int(object) >= f.g.objects || f.sites[object] < 0 {
+		return nil
+	}
+	return visible(f.stacks[f.sites[object]])
 }
 
 // numberContainers tells of each answer which containers its objects are: what is in them hangs from
