@@ -89,7 +89,8 @@ def named(clues: Clues, words: str) -> bool:
 
 
 def _kinds(container: str) -> tuple[str, ...]:
-    return {"sync.Map": ("map",), "[]byte": ("string",)}.get(container, (container,))
+    alike = {"sync.Map": ("map",), "[]byte": ("string",), "linked list": ("list",)}
+    return alike.get(container, (container,))
 
 
 def all_containers(clues: Clues) -> Iterable[Container]:

@@ -116,6 +116,10 @@ MADE: dict[str, tuple[str, Clues]] = {
             holders=(Holder("package variable", "slice", shown_share=0.1),),
         ),
     ),
+    "a chain of nodes": (
+        "unbounded-slice",
+        replace(clues(allocated()), holders=(Holder("package variable", "linked list"),)),
+    ),
     "a prepared statement": (
         "other",
         clues(allocated(SQL + "prepareDC", SQL + "prepare", SQL + "PrepareContext")),

@@ -119,6 +119,13 @@ func (f *finder) merge(groups []*group) []*group {
 	return out
 }
 
+// inChain tells whether an element is a later node of the chain that another begins.
+func (g *group) inChain(begin, at int) bool {
+	const chain = "linked list"
+	elements := g.example.elements
+	return begin >= 0 && at-begin < maxPeriod && elements[begin].container == chain && elements[at].container == chain
+}
+
 func (f *finder) bytesOf(g *group) (sum uint64) {
 	for _, target := range g.targets {
 		sum += f.g.d.size[target]
@@ -159,7 +166,7 @@ func (g *group) containerOf() int {
 			break
 		}
 		single = i
-		if g.example.elements[i].container != "" {
+		if g.example.elements[i].container != "" && !g.inChain(best, i) {
 			best = i
 		}
 	}
