@@ -45,7 +45,8 @@ func newGraph(d *dump, x *index, roots []root) *graph {
 // cutFromTimers takes away all ways to the runtime's processors but the one over runtime.allp. A
 // timer knows its processor, and that all other timers: one ticker would hold whatever they hold.
 func (g *graph) cutFromTimers() {
-	processors, lists := map[uint32]bool{}, map[uint32]bool{}
+	lists := map[uint32]bool{}
+	isProcessor := make([]bool, g.objects)
 	for i := range g.roots {
 		if g.roots[i].name != "runtime.allp" {
 			continue
@@ -53,17 +54,18 @@ func (g *graph) cutFromTimers() {
 		for _, e := range g.roots[i].edges {
 			lists[e.to] = true
 			for _, to := range g.to[g.start[e.to]:g.start[e.to+1]] {
-				processors[to] = true
+				if to != none {
+					isProcessor[to] = true
+				}
 			}
 		}
 	}
-	delete(processors, none)
+	if len(lists) == 0 {
+		return
+	}
 	for i := 0; i < g.objects; i++ {
-		if lists[uint32(i)] {
-			continue
-		}
 		for at := g.start[i]; at < g.start[i+1]; at++ {
-			if processors[g.to[at]] {
+			if to := g.to[at]; to != none && isProcessor[to] && !lists[uint32(i)] {
 				g.to[at] = none
 			}
 		}
