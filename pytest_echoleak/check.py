@@ -24,7 +24,7 @@ from pytest_echoleak.ownership import Ownership
 from pytest_echoleak.pprof.frames import Stack
 from pytest_echoleak.reasons import reason_of
 from pytest_echoleak.results import Bounds, LeakReport, Progress, VerdictName
-from pytest_echoleak.schedule import confirming_round, idle_seconds, next_round
+from pytest_echoleak.schedule import confirming_round, idle_seconds, last_growth, next_round
 from pytest_echoleak.series import Held, Kind, Round, make_series
 from pytest_echoleak.service import EchoService
 from pytest_echoleak.services.attached import exclusive
@@ -180,7 +180,7 @@ class _Check:
     ) -> LeakReport:
         """Return the report of this check."""
         judgement, instance = outcome.judgement, self._service.instance
-        rounds = tuple(item.iterations for item in self._measurement.rounds)
+        rounds = self._round_iterations
         return LeakReport(
             nodeid=nodeid,
             workload=self._workload.label,
@@ -270,19 +270,24 @@ class _Check:
         if judgement.certain or self._clock.over or self._kept_too_much():
             return 0
         steady = [fold for one in judgement.steady for fold in judgement.made_of[one]]
-        rounds = [item.iterations for item in self._measurement.rounds]
-        return confirming_round(rounds, steady, self._options.detect)
+        return confirming_round(self._round_iterations, steady, self._options.detect)
+
+    @property
+    def _round_iterations(self) -> tuple[int, ...]:
+        return tuple(item.iterations for item in self._measurement.rounds)
 
     def _next_round(self, judgement: Judgement) -> int:
         """Return how many iterations to go on for, 0 where there is an end to it."""
         if self._clock.over or self._kept_too_much():
             return 0
         options = self._options
+        unclear = [fold for one in judgement.unclear for fold in judgement.made_of[one]]
         return next_round(
             self._measurement.iterations,
             options.plateau,
             steady=judgement.clear,
             detect=options.detect,
+            last_grew=last_growth(unclear, self._round_iterations),
         )
 
     def _judge(self) -> Judgement:

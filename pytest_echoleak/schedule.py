@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import accumulate
 
 from pytest_echoleak.folding import Fold
 from pytest_echoleak.series import Round
 from pytest_echoleak.steadiness import is_whole
+from pytest_echoleak.trends import SILENT_SHARE
 
 # The first extending round is so many times as long as all before it.
 _EXTENSION = 2
@@ -18,6 +20,7 @@ _GOLDEN = (math.sqrt(5) - 1) / 2
 _SETTLED = 15_000
 # So many leaking iterations at the rate `detect` are enough to tell their line from chance.
 _EVENTS = 200
+_MOST_SILENCE = 1.25
 # As many as silence must last to exclude a leak (trends.py).
 _CONFIRMING_EVENTS = 20
 # Long enough for what runs once a second, and for so many events of the slowest growth.
@@ -26,13 +29,16 @@ _IDLE_EVENTS = 20
 _LONGEST_IDLE_SECONDS = 5.0
 
 
-def next_round(done: int, plateau: int, *, steady: bool, detect: float = 0.01) -> int:
+def next_round(
+    done: int, plateau: int, *, steady: bool, detect: float = 0.01, last_grew: int = 0
+) -> int:
     """Return how many iterations to add to the `done` ones, 0 where it is time for a verdict.
 
     Up to `plateau` they are a long round, then several: of a cache that fills late the last are
     flat, and a leak grows in each. What is not clearly `steady` then goes on: for half as long
     again, and where that is little until a service's own caches have settled, and a leak at the
-    rate `detect` has shown often enough.
+    rate `detect` has shown often enough. What last grew after `last_grew` iterations, and is still
+    since then, gets what is left of the silence that excludes growth in steps.
     """
     left = plateau - done
     if left > 2 * _EXTENSION * done:
@@ -43,7 +49,24 @@ def next_round(done: int, plateau: int, *, steady: bool, detect: float = 0.01) -
         return 0
     settled = min(5 * plateau, _SETTLED)
     again = max(plateau + plateau // 2, settled, math.ceil(_EVENTS / detect * settled / _SETTLED))
+    silent = math.ceil(last_grew / (1 - SILENT_SHARE))
+    if again <= done < silent <= _MOST_SILENCE * again:
+        return silent - done
     return _part(done, again - done, max(again // (2 * _PARTS), 1))
+
+
+def last_growth(folds: Sequence[Fold], rounds: Sequence[int]) -> int:
+    """Return after how many iterations any of the folds grew last."""
+    ends = list(accumulate(rounds))
+    return max(
+        (
+            ends[place]
+            for fold in folds
+            for place, grown in enumerate(zip(fold.growth.count, fold.growth.bytes, strict=True))
+            if max(grown) > 0
+        ),
+        default=0,
+    )
 
 
 def _part(done: int, left: int, part: int) -> int:

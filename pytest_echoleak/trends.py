@@ -31,7 +31,7 @@ _FIRST_LOOK_EVENTS = 2 * SEVERAL_LOOKS_FACTOR
 _SMALLEST_OBJECT_BYTES = 16
 # More bytes than this per object that came: something was replaced by a larger one.
 _STEP_BYTES = 4096
-_SILENT_SHARE = 0.6  # of all iterations: what doubles must have doubled meanwhile
+SILENT_SHARE = 0.6  # of all iterations: what doubles must have doubled meanwhile
 _WOBBLE_SHARE = 0.1
 # What moves by a dozen may fall, in one round, by as much as a leak grew.
 _SILENT_EVENTS = 20
@@ -99,7 +99,7 @@ def _excluded_by_last_rounds(
         unseen = hidden.trickling if trickles else hidden.silent
         events = _SILENT_EVENTS_OF_RESTLESS if unseen else _SILENT_EVENTS
         # Growth in steps pauses for longer and longer: silence must last as long.
-        if steps and seen < _SILENT_SHARE * total:
+        if steps and seen < SILENT_SHARE * total:
             continue
         if not first_look and seen < events / detect:
             continue

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_echoleak.folding import Fold
-from pytest_echoleak.schedule import confirming_round, idle_seconds, next_round
-from pytest_echoleak.series import Round
+from pytest_echoleak.schedule import confirming_round, idle_seconds, last_growth, next_round
+from pytest_echoleak.series import Growth, Round
 from tests.made_series import HANDLER, SITE, growth
 from tests.made_snapshots import snapshot
 
@@ -34,6 +34,19 @@ def test_growth_is_looked_at_in_several_rounds_before_it_is_called_a_leak() -> N
 def test_what_is_not_clear_goes_on_for_as_many_iterations_as_show_a_leak_at_detect() -> None:
     assert 1143 + sum(rounds(10_000, steady=False)) == 20_000
     assert 11_403 + sum(rounds(10_000, steady=False, first=11_403, detect=0.001)) == 200_000
+
+
+def test_a_container_that_grew_late_gets_the_silence_that_excludes_a_leak() -> None:
+    """Six tenths of all iterations."""
+    assert next_round(20_000, 10_000, steady=False, last_grew=8_400) == 1_000
+    assert next_round(21_000, 10_000, steady=False, last_grew=8_400) == 0
+    assert next_round(20_000, 10_000, steady=False, last_grew=19_000) == 0
+
+
+def test_the_last_growth_is_where_something_came() -> None:
+    fold = Fold("heap", HANDLER, SITE, 1, Growth((5, 0, 0, -5), (80, 0, 4096, -80)), own=True)
+    assert last_growth([fold], (100, 200, 300, 400)) == 600
+    assert last_growth([], (100, 200)) == 0
 
 
 def test_a_plateau_of_zero_is_exact() -> None:

@@ -12,7 +12,7 @@ from pytest_echoleak.expiry import gone
 from pytest_echoleak.options import Options
 from pytest_echoleak.ownership import Ownership
 from pytest_echoleak.pprof.frames import Frame, Stack
-from pytest_echoleak.schedule import confirming_round, next_round
+from pytest_echoleak.schedule import confirming_round, last_growth, next_round
 from pytest_echoleak.series import Growth, Series
 from pytest_echoleak.services.instance import Module
 from pytest_echoleak.tolerance import Tolerance
@@ -117,7 +117,13 @@ def take(
         done = sum(service.iterations)
         wanted = 0
         if verdict is None:
-            wanted = next_round(done, options.plateau, steady=judgement.clear)
+            unclear = [fold for one in judgement.unclear for fold in judgement.made_of[one]]
+            wanted = next_round(
+                done,
+                options.plateau,
+                steady=judgement.clear,
+                last_grew=last_growth(unclear, service.iterations),
+            )
         if not wanted and not confirmed and verdict is None and options.plateau:
             steady = [fold for one in judgement.steady for fold in judgement.made_of[one]]
             wanted = confirming_round(service.iterations, steady, options.detect)
