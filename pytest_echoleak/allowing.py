@@ -83,7 +83,7 @@ def held_before(
         return found
     kinds: tuple[tuple[Kind, Usage], ...] = (
         ("heap", first.heap),
-        ("goroutine", Usage(first.goroutines, {})),
+        ("goroutine", Usage.of_goroutines(first.goroutines)),
     )
     for kind, usage in kinds:
         for site, count in usage.objects.items():

@@ -63,7 +63,10 @@ class Round:
         if kind == "heap":
             before, after = self.before.heap, self.after.heap
         else:
-            before, after = _counted(self.before.goroutines), _counted(self.after.goroutines)
+            before, after = (
+                Usage.of_goroutines(self.before.goroutines),
+                Usage.of_goroutines(self.after.goroutines),
+            )
         left_out = is_runtime_cache if kind == "heap" else _is_starting
         sums: defaultdict[Stack, dict[Inner, Held]] = defaultdict(dict)
         for stack, change in _site_changes(before, after, self.after.stacks, left_out):
@@ -86,7 +89,10 @@ class Round:
 
     @cached_property
     def _goroutine_changes(self) -> Mapping[Stack, Held]:
-        before, after = _counted(self.before.goroutines), _counted(self.after.goroutines)
+        before, after = (
+            Usage.of_goroutines(self.before.goroutines),
+            Usage.of_goroutines(self.after.goroutines),
+        )
         return _changes(before, after, self.after.stacks, _is_starting)
 
 
@@ -259,10 +265,6 @@ def _differences(before: Mapping[int, int], after: Mapping[int, int]) -> dict[in
 def _is_starting(stack: Stack) -> bool:
     """Tell whether a goroutine was just starting or ending: it has no frame yet, or no more."""
     return not stack
-
-
-def _counted(goroutines: Mapping[int, int]) -> Usage:
-    return Usage(goroutines, {})
 
 
 def _without_own(

@@ -32,6 +32,11 @@ class Usage:
     objects: Mapping[int, int]
     bytes: Mapping[int, int]
 
+    @staticmethod
+    def of_goroutines(counts: Mapping[int, int]) -> Usage:
+        """Return goroutines by site as if they were objects, of which no bytes are known."""
+        return Usage(counts, {})
+
 
 @dataclass(frozen=True)
 class HeapProfile:

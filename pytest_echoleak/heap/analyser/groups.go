@@ -87,7 +87,7 @@ func (g *group) add(other *group) {
 }
 
 // merge joins groups that hang from the same container: one line may allocate several objects, which
-// lie at different places below it. The path of the largest group stands for all.
+// lie at different places below it. The path of the group with most bytes stands for all.
 func (f *finder) merge(groups []*group) []*group {
 	sort.SliceStable(groups, func(a, b int) bool {
 		x, y := groups[a], groups[b]
@@ -142,7 +142,7 @@ func (g *group) saysMoreThan(other *group) bool {
 		return ours > inside
 	}
 	return ours > inside && ours < theirs && 2*len(g.targets) >= len(other.targets) &&
-		strings.HasPrefix(other.example.signature(), g.example.signature())
+		strings.HasPrefix(other.example.signature(), g.example.signature()+"|")
 }
 
 // containerOf returns the element of a group's paths that all its objects hang from, or -1: the last

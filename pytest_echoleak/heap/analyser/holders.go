@@ -25,7 +25,7 @@ type container struct {
 	ID   int    `json:"id"` // the same number for the same container, over all answers
 
 	Retained uint64  `json:"retained_bytes"`
-	Stack    []place `json:"stack"` // that allocated its largest part, or the one that leads to the objects
+	Stack    []place `json:"stack"` // that allocated the part of it which leads to the objects
 }
 
 // answer is what is known of one question.
