@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
 from google.protobuf.message import DecodeError
@@ -122,7 +124,6 @@ class _Decoder:
         self.period = int(self._message.period)
         self._width = len(self._message.sample_type)
         self._sites, self._values = self._samples()
-        self._repeated = _repeated(self._sites)
 
     def columns(self, wanted: tuple[str, ...]) -> tuple[int, ...]:
         """Return where in each sample's values the `wanted` ones stand."""
@@ -139,12 +140,18 @@ class _Decoder:
         """Return the values in this column, added up by site."""
         values = self._values[column :: self._width]
         sums = dict(zip(self._sites, values, strict=True))
-        if self._repeated:
-            sums.update(dict.fromkeys(self._repeated, 0))
+        if len(sums) < len(self._sites):
+            repeated = self._repeated
+            sums.update(dict.fromkeys(repeated, 0))
             for site, value in zip(self._sites, values, strict=True):
-                if site in self._repeated:
+                if site in repeated:
                     sums[site] += value
         return sums
+
+    @functools.cached_property
+    def _repeated(self) -> frozenset[int]:
+        """The sites of more than one sample."""
+        return frozenset(site for site, times in Counter(self._sites).items() if times > 1)
 
     def _parse(self, data: bytes) -> Any:
         if data[:2] == b"\x1f\x8b":
@@ -188,8 +195,8 @@ class _Decoder:
         # The total alone: samples of unequal numbers of values would be no profile of Go's.
         if len(samples.values) != self._width * samples.count:
             raise self._damaged(f"its samples do not have {self._width} values each")
-        stacks = "".join([characters[location] for location in samples.location_ids])
-        places = stacks.split(END_OF_STACK)
+        stacks = "".join(itemgetter(*samples.location_ids)(characters))
+        *places, _ = stacks.split(END_OF_STACK)
         if len(places) != samples.count:
             raise self._damaged("a sample has a location 0")
         if len(max(places, key=len)) > _DEEPEST:
@@ -221,13 +228,6 @@ class _Decoder:
 
     def _damaged(self, why: str) -> ProfileError:
         return ProfileError(f"the {self._what} is damaged: {why}")
-
-
-def _repeated(sites: Sequence[int]) -> frozenset[int]:
-    """Return the sites that stand there more than once."""
-    if len(set(sites)) == len(sites):
-        return frozenset()
-    return frozenset(site for site, times in Counter(sites).items() if times > 1)
 
 
 def _as_list(characters: Mapping[int, str]) -> Mapping[int, str] | Sequence[str]:

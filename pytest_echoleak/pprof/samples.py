@@ -24,7 +24,7 @@ _AT_ONCE = 400
 class Samples:
     """The location ids and the values of some samples, one sample behind the other.
 
-    Between two samples' location ids stands a 0.
+    Behind each sample's location ids stands a 0.
     """
 
     count: int
@@ -37,6 +37,6 @@ def read_samples(samples: Sequence[bytes]) -> Iterator[Samples]:
     for start in range(0, len(samples), _AT_ONCE):
         chosen = samples[start : start + _AT_ONCE]
         joined = sample_class()()
-        joined.ParseFromString(_END_OF_SAMPLE.join(chosen))
+        joined.ParseFromString(_END_OF_SAMPLE.join([*chosen, b""]))
         # A slice is a list, made in two thirds of the time.
         yield Samples(len(chosen), joined.location_id[:], joined.value[:])

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import count
+from itertools import count, islice
 from typing import TypeAlias
 
 from pytest_echoleak.errors import ProfileError
@@ -30,7 +31,7 @@ class StackTable(Mapping[int, Stack]):
     def __init__(self) -> None:
         self._locations: dict[Calls, str] = {}
         self._calls: list[Calls] = [()]
-        self._sites: dict[str, int] = {}
+        self._sites: defaultdict[str, int] = defaultdict(count().__next__)
         self._places: list[str] = []
         self._stacks: dict[int, Stack] = {}
 
@@ -49,24 +50,26 @@ class StackTable(Mapping[int, Stack]):
         return character
 
     def sites(self, stacks: Sequence[str]) -> list[int]:
-        """Return the numbers of stacks, each a text of locations."""
-        known = self._sites
-        new = [place for place in dict.fromkeys(stacks) if place not in known]
-        if len(known) + len(new) > _MOST_SITES:
+        """Return the numbers of stacks, each a text of locations.
+
+        Raises ProfileError where that makes too many.
+        """
+        sites = list(map(self._sites.__getitem__, stacks))
+        if len(self._sites) > _MOST_SITES:
             raise ProfileError(f"its profiles have named more than {_MOST_SITES:,} stacks")
-        known.update(zip(new, count(len(known)), strict=False))
-        self._places += new
-        return [known[place] for place in stacks]
+        return sites
 
     def __getitem__(self, site: int) -> Stack:
         stack = self._stacks.get(site)
         if stack is None:
+            if site >= len(self._places):
+                self._places += islice(self._sites, len(self._places), None)
             parts = [self._calls[ord(character)] for character in self._places[site]]
             stack = self._stacks[site] = tuple(Frame(*call) for part in parts for call in part)
         return stack
 
     def __len__(self) -> int:
-        return len(self._places)
+        return len(self._sites)
 
     def __iter__(self) -> Iterator[int]:
-        return iter(range(len(self._places)))
+        return iter(range(len(self._sites)))
