@@ -254,12 +254,9 @@ def _site_changes(
 
 def _differences(before: Mapping[int, int], after: Mapping[int, int]) -> dict[int, int]:
     """Return by how much each number changed, where it did."""
-    changed = {
-        site: number - before.get(site, 0)
-        for site, number in after.items()
-        if before.get(site, 0) != number
-    }
-    return changed | {site: -before[site] for site in before.keys() - after.keys()}
+    differing = {site for site, _ in before.items() ^ after.items()}
+    changes = {site: after.get(site, 0) - before.get(site, 0) for site in differing}
+    return {site: change for site, change in changes.items() if change}
 
 
 def _is_starting(stack: Stack) -> bool:

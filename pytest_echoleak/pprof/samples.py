@@ -17,7 +17,7 @@ from pytest_echoleak.pprof.wire import sample_class
 _END_OF_SAMPLE = b"\x0a\x01\x00"
 
 # So many samples at a time: their numbers are gone before they have left the processor's cache.
-_AT_ONCE = 400
+_AT_ONCE = 200
 
 
 @dataclass(frozen=True)
