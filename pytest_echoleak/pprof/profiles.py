@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import functools
+import re
+import sys
+from array import array
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property, partial
 from operator import itemgetter
-from typing import Any
+from typing import Any, TypeAlias
 
 from google.protobuf.message import DecodeError
 
@@ -22,6 +25,10 @@ from pytest_echoleak.transport import TransportError, gunzip
 # Hundreds of thousands of stacks. Decoding a hostile profile takes twenty times its bytes.
 UNPACKED_LIMIT_BYTES = 64 << 20
 _DEEPEST = 1_000  # Go's stacks have 128 at most
+_UTF_32 = f"utf-32-{sys.byteorder[0]}e"
+
+_Namer: TypeAlias = Callable[[Sequence[int]], str]
+"""Makes a text of location ids: the stacks, each location by its character."""
 
 
 @dataclass(frozen=True)
@@ -148,7 +155,7 @@ class _Decoder:
                     sums[site] += value
         return sums
 
-    @functools.cached_property
+    @cached_property
     def _repeated(self) -> frozenset[int]:
         """The sites of more than one sample."""
         return frozenset(site for site, times in Counter(self._sites).items() if times > 1)
@@ -176,12 +183,12 @@ class _Decoder:
 
     def _samples(self) -> tuple[list[int], Sequence[int]]:
         """Return the site of each sample, and the values of all, one sample behind the other."""
-        characters = _as_list(self._locations())
+        as_text = _namer(self._locations())
         sites: list[int] = []
         values: list[int] = []
         try:
             for samples in read_samples(self._message.sample[:]):
-                sites += self._sites_of(samples, characters)
+                sites += self._sites_of(samples, as_text)
                 values += samples.values
         except DecodeError as cause:
             raise self._damaged("a sample's lists cannot be read") from cause
@@ -189,14 +196,11 @@ class _Decoder:
             raise self._damaged("a sample has a location that is not in it") from cause
         return sites, values
 
-    def _sites_of(
-        self, samples: Samples, characters: Mapping[int, str] | Sequence[str]
-    ) -> list[int]:
+    def _sites_of(self, samples: Samples, as_text: _Namer) -> list[int]:
         # The total alone: samples of unequal numbers of values would be no profile of Go's.
         if len(samples.values) != self._width * samples.count:
             raise self._damaged(f"its samples do not have {self._width} values each")
-        stacks = "".join(itemgetter(*samples.location_ids)(characters))
-        *places, _ = stacks.split(END_OF_STACK)
+        *places, _ = as_text(samples.location_ids).split(END_OF_STACK)
         if len(places) != samples.count:
             raise self._damaged("a sample has a location 0")
         if len(max(places, key=len)) > _DEEPEST:
@@ -230,7 +234,26 @@ class _Decoder:
         return ProfileError(f"the {self._what} is damaged: {why}")
 
 
-def _as_list(characters: Mapping[int, str]) -> Mapping[int, str] | Sequence[str]:
-    """Return a list where the ids are 0, 1, 2 and so on, as in Go's profiles: it is faster."""
+def _namer(characters: Mapping[int, str]) -> _Namer:
+    """Return what makes a text of location ids."""
+    if list(characters) == list(range(len(characters))) == list(map(ord, characters.values())):
+        # The first profile of a table, and whichever has the same locations in the same order.
+        unknown = re.compile(rf"[^\0-\U{len(characters) - 1:08x}]")
+        return partial(_same_numbers, unknown)
+    # Go's ids are 1, 2, 3 and so on: a list is faster.
     dense = list(characters) == list(range(len(characters)))
-    return list(characters.values()) if dense else characters
+    return partial(_renamed, list(characters.values()) if dense else characters)
+
+
+def _same_numbers(unknown: re.Pattern[str], location_ids: Sequence[int]) -> str:
+    try:
+        text = array("I", location_ids).tobytes().decode(_UTF_32, "surrogatepass")
+    except (OverflowError, UnicodeDecodeError) as cause:
+        raise LookupError from cause
+    if unknown.search(text):
+        raise LookupError
+    return text
+
+
+def _renamed(characters: Mapping[int, str] | Sequence[str], location_ids: Sequence[int]) -> str:
+    return "".join(itemgetter(*location_ids)(characters))

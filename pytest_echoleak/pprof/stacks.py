@@ -13,13 +13,11 @@ from pytest_echoleak.pprof.frames import Frame, Stack
 
 # No service has as many; a profile that is made up to fill our memory may.
 _MOST_SITES = 2_000_000
-# No location is this character. Texts whose characters are all of one width, of two bytes for the
-# first 65,000, are joined faster than texts of several.
-END_OF_STACK = "\u0100"
-_BEFORE_LOCATIONS = ord(END_OF_STACK)
+# No location is this character.
+END_OF_STACK = "\0"
 
 Calls: TypeAlias = tuple[tuple[str, str, int], ...]
-"""The calls inlined into one, each by function, file and line: what a Frame has, not yet made one."""
+"""The calls inlined into one, each by function, file and line."""
 
 
 class StackTable(Mapping[int, Stack]):
@@ -44,7 +42,7 @@ class StackTable(Mapping[int, Stack]):
         """
         character = self._locations.get(calls)
         if character is None:
-            number = _BEFORE_LOCATIONS + len(self._frames)
+            number = len(self._frames)
             if number > sys.maxunicode:
                 raise ProfileError(f"its profiles have named more than {number:,} locations")
             character = self._locations[calls] = chr(number)
@@ -66,8 +64,7 @@ class StackTable(Mapping[int, Stack]):
         if stack is None:
             if site >= len(self._places):
                 self._places += islice(self._sites, len(self._places), None)
-            numbers = [ord(character) - _BEFORE_LOCATIONS for character in self._places[site]]
-            parts = [self._frames[number] for number in numbers]
+            parts = [self._frames[ord(character)] for character in self._places[site]]
             stack = self._stacks[site] = tuple(chain.from_iterable(parts))
         return stack
 

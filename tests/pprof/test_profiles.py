@@ -22,6 +22,7 @@ from pytest_echoleak.pprof.profiles import (
     decode_goroutines,
     decode_heap,
 )
+from pytest_echoleak.pprof.stacks import StackTable
 from tests.pprof.profile_maker import Maker, recorded
 
 VERSIONS = ("go1.21", "go1.26", "go1.27")
@@ -210,9 +211,16 @@ class TestDamage:
         with pytest.raises(ProfileError, match="no string table"):
             decode_heap(maker.data())
 
-    def test_a_location_that_is_missing(self) -> None:
+    @pytest.mark.parametrize("missing", [5, 0xD800, 0x110000, 1 << 32, (1 << 64) - 1])
+    @pytest.mark.parametrize("others", [False, True], ids=["first profile", "numbered otherwise"])
+    def test_a_location_that_is_missing(self, missing: int, others: bool) -> None:
+        stacks = StackTable()
+        if others:
+            stacks.location((("main.other", "main.go", 2),))
+        maker = Maker()
+        place = maker.location(("main.f", "main.go", 1))
         with pytest.raises(ProfileError, match="a location that is not in it"):
-            decode_heap(Maker().sample([5], [1, 1, 1, 1]).data())
+            decode_heap(maker.sample([place, missing], [1, 1, 1, 1]).data(), stacks)
 
     def test_a_function_that_is_missing(self) -> None:
         maker = Maker()
