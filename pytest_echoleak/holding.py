@@ -175,6 +175,7 @@ def _held_by(holder: Holder, objects: int, share: float, ownership: Ownership) -
         alone=holder.held_by_nothing_else,
         retained_bytes=_retained_bytes(holder, share),
         shown_share=holder.shown_share,
+        kept_types=holder.kept_types,
     )
 
 
@@ -200,4 +201,5 @@ def _sum(first: HeldBy, other: HeldBy, objects: int) -> HeldBy:
         alone=first.alone + other.alone,
         goroutines=max(first.goroutines, other.goroutines),
         retained_bytes=max(first.retained_bytes, other.retained_bytes),
+        kept_types=tuple(dict.fromkeys(larger.kept_types + first.kept_types + other.kept_types)),
     )

@@ -39,6 +39,7 @@ class HeldBy:
       `alone`: how many of them nothing else holds.
     - `retained_bytes`: what would be freed with them.
     - `shown_share`: where strings keep them, how much of their bytes these show, 0 to 1.
+    - `kept_types`: the Go types of what it keeps, that of the path's end first; empty: not known.
     """
 
     root_kind: str
@@ -55,6 +56,7 @@ class HeldBy:
     alone: int = 0
     retained_bytes: int = 0
     shown_share: float = 1.0
+    kept_types: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

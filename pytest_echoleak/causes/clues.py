@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from pytest_echoleak.attribution import Trial, per_value
-from pytest_echoleak.results import Finding, Location
+from pytest_echoleak.results import Finding, HeldBy, Location
 
 if TYPE_CHECKING:
     from pytest_echoleak.series import Kind
@@ -51,33 +51,13 @@ class Grown:
 
 
 @dataclass(frozen=True)
-class Holder:
-    """What keeps what a finding counts, as a heap dump tells.
-
-    - `root`: what the path begins at: "package variable", "goroutine", "timer", "finalizer", ...
-    - `container`: what all of it hangs from: "map", "slice", "list", "chan", "sync.Map", ..., ""
-      where nothing does; `container_type`: its Go type, such as "map[string]*main.Session".
-    - `path`: from the root to the object, as it is shown.
-    - `kept_type`: the Go type of what is kept, "" where it is not known.
-    - `shown_share`: where strings keep it, how much of its bytes these show, 0 to 1.
-    """
-
-    root: str
-    container: str = ""
-    container_type: str = ""
-    path: tuple[str, ...] = ()
-    kept_type: str = ""
-    shown_share: float = 1.0
-
-
-@dataclass(frozen=True)
 class Clues:
     """All that is known of one finding.
 
     - `grown`: the stacks that the finding counts; `around`: all others that grew in the process,
       also those that no finding counts: the slice or map that keeps the objects is among them.
     - `siblings`: the other findings of the check.
-    - `holders`: empty where no heap was dumped.
+    - `holders`: those who hold most of it, as a heap dump tells; empty where none was taken.
     - `containers`: the numbers (HeldBy.container_number) of containers that are among the objects.
     - `modules`: the paths of the service's modules.
     - `iterations`: how many were measured.
@@ -90,7 +70,7 @@ class Clues:
     grown: tuple[Grown, ...]
     around: tuple[Grown, ...] = ()
     siblings: tuple[Finding, ...] = ()
-    holders: tuple[Holder, ...] = ()
+    holders: tuple[HeldBy, ...] = ()
     containers: frozenset[int] = frozenset()
     modules: tuple[str, ...] = ()
     iterations: int = 1

@@ -24,7 +24,7 @@ def _is_held(clues: Clues, head: Clues) -> bool:
     if not clues.heap or not in_step(clues, head):
         return False
     if clues.holders:
-        return all(one.root == "goroutine" and not one.container for one in clues.holders)
+        return all(one.root_kind == "goroutine" and not one.container for one in clues.holders)
     entries = {one.stack[-1].function for one in head.goroutines if not one.own[-1]}
     library = {package_of(entry) for entry in entries}
     return made_by(clues, "runtime.makechan") or bool(library & packages_below(clues))

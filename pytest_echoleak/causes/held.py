@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TypeAlias
 
-from pytest_echoleak.causes.clues import Clues, Holder
+from pytest_echoleak.causes.clues import Clues
 from pytest_echoleak.causes.evidence import is_own
 from pytest_echoleak.pprof.frames import short_function
 from pytest_echoleak.results import Finding, HeldBy, with_counts_of
@@ -15,8 +15,7 @@ _MOSTLY = 0.9
 _TELLING_SHARE = 0.5
 _WRAPPER = ".gowrap"
 _Key: TypeAlias = tuple[str, object]
-"""What a holder is known by: the number of a container, or the entry function of goroutines."""
-_TYPE_WORDS = frozenset({"func", "chan", "struct", "interface"})
+"""What a holder is known by: a container's number, goroutines' entry function, a finalizer."""
 
 
 def with_holders(
@@ -41,25 +40,7 @@ def with_holders(
         finding = replace(finding, location=largest.container_location)
     # What few hold says nothing of why most leaks.
     telling = [one for one in holders if one.share >= _TELLING_SHARE] or [largest]
-    return replace(clues, finding=finding, holders=tuple(map(_as_clue, telling)))
-
-
-def _as_clue(held: HeldBy) -> Holder:
-    return Holder(
-        root=held.root_kind,
-        container=held.container,
-        container_type=held.container_type,
-        path=held.path,
-        kept_type=_type_of(held.path[-1]) if len(held.path) > 1 else "",
-        shown_share=held.shown_share,
-    )
-
-
-def _type_of(hop: str) -> str:
-    """Return the type in a step of a path, which a field's name may stand before."""
-    field, space, kind = hop.partition(" ")
-    is_name = space and field not in _TYPE_WORDS and all(w.isidentifier() for w in field.split("."))
-    return kind if is_name else hop
+    return replace(clues, finding=finding, holders=tuple(telling))
 
 
 def fold_by_holder(clues: Sequence[Clues]) -> tuple[Clues, ...]:
@@ -121,9 +102,11 @@ def _key(clues: Clues, heads: Sequence[Finding], above: Mapping[int, int]) -> _K
             seen.add(number)
         return ("container", number)
     largest = next(iter(clues.finding.holders), None)
-    if largest is None or not largest.goroutine or largest.container:
+    if largest is None or largest.container or largest.share < _MOSTLY:
         return None
-    if largest.share < _MOSTLY or largest.alone < _MOSTLY * largest.objects:
+    if largest.root_kind == "finalizer":
+        return ("finalizer", largest.path[:1])
+    if not largest.goroutine or largest.alone < _MOSTLY * largest.objects:
         return None
     leaked = _entry_of(largest, heads)
     return ("goroutine", leaked) if leaked else None

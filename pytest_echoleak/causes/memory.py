@@ -22,7 +22,7 @@ _LISTENER_WORDS = r"(?:\b|[a-z_.(*])(?:[Ss]ubscri|[Ll]istener|[Oo]bserver|[Ww]at
 _REGISTRY_WORDS = r"(?:\b|[a-z_.(*])[Rr]egist(?:er|ry)"
 _LONG_BYTES = 256
 _SHORT_SHARE = 0.25
-_CACHE_WORDS = r"(?:\b|_|[a-z](?=C))[Cc]ache"
+_CACHE_WORDS = r"(?:\b|_|[a-z](?=[CM]))(?:[Cc]ache|[Mm]emoi[sz]e)"
 # Of libraries: what puts something where it stays until it is taken out.
 _REGISTRIES = re.compile(
     r"^expvar\.(Publish|New(Int|Float|Map|String))$"
@@ -62,14 +62,20 @@ def _is_listener(clues: Clues) -> bool:
 
 
 def _is_cache(clues: Clues) -> bool:
-    if clues.per_value is True and (not clues.holders or held_in(clues, "map")):
-        return True
-    return held_in(clues, "map") and named(clues, _CACHE_WORDS)
+    """A map with an entry for each new key is one where it is called so: others count, or lock."""
+    names = re.compile(_CACHE_WORDS)
+    called_so = any(names.search(hop) for one in clues.holders for hop in one.path)
+    return held_in(clues, "map") and (called_so or named(clues, _CACHE_WORDS))
+
+
+def _is_in_map(clues: Clues) -> bool:
+    """What grows with new values alone is kept by value, even where no holder tells."""
+    return held_in(clues, "map") or (clues.per_value is True and not clues.holders)
 
 
 def _is_lock_map(clues: Clues) -> bool:
     return any(
-        re.search(r"\bsync\.(RW)?Mutex\b", f"{one.container_type} {one.kept_type}")
+        re.search(r"\bsync\.(RW)?Mutex\b", " ".join((one.container_type, *one.kept_types)))
         for one in clues.holders
         if one.container in ("map", "sync.Map")
     )
@@ -88,12 +94,15 @@ def _is_short_part(clues: Clues) -> bool:
 
 
 def _has_root(root: str) -> Callable[[Clues], bool]:
-    return lambda clues: any(one.root == root for one in clues.holders)
+    return lambda clues: any(one.root_kind == root for one in clues.holders)
 
 
 def _is_closure(clues: Clues) -> bool:
+    """A function is kept: in a container, or by the next one of a chain of them."""
     return any(
-        one.kept_type.startswith("func") or re.search(r"\bfunc\(", one.container_type)
+        "".join(one.kept_types[:1]).startswith("func")
+        or re.search(r"\bfunc\(", one.container_type)
+        or (one.container == "linked list" and one.container_type.startswith("func "))
         for one in clues.holders
     )
 
@@ -201,7 +210,7 @@ CAUSES: tuple[Cause, ...] = (
         "a map without bound: an entry is added and not removed",
         "delete the entry on every way out (defer), or put a capacity or a time to live on the map",
         "go doc builtin.delete",
-        lambda clues: held_in(clues, "map"),
+        _is_in_map,
         gathers=_kept_together,
     ),
     Cause(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from pytest_echoleak.causes.cause import OTHER, Cause
 from pytest_echoleak.causes.clues import Clues, called
@@ -71,6 +72,7 @@ _CONTEXTS = (
 _METRICS = re.compile(
     r"prometheus/client_golang/prometheus\.\(\*(Metric|Counter|Gauge|Histogram|Summary)Vec\)"
     r"\.(Get\w*)?With(LabelValues)?$"
+    r"|^expvar\.\(\*Map\)\.(Add|AddFloat|Set)$"
 )
 _KEEP_CONTEXTS = ("context.(*cancelCtx).propagateCancel", "time.AfterFunc")
 _PREPARE = ("database/sql.(*DB).PrepareContext", "database/sql.(*DB).Prepare")
@@ -112,12 +114,12 @@ def _is_rows(clues: Clues) -> bool:
     )
 
 
+def _is_open_transaction(clues: Clues) -> bool:
+    return runs_through(clues, "database/sql.(*Tx).awaitDone")
+
+
 def _is_conn(clues: Clues) -> bool:
-    return (
-        runs_through(clues, "database/sql.(*Tx).awaitDone")
-        or somewhere(clues, *_CONNS)
-        or _names(clues, _PGX_CONNS)
-    )
+    return somewhere(clues, *_CONNS) or _names(clues, _PGX_CONNS)
 
 
 def _is_database(clues: Clues, _head: Clues) -> bool:
@@ -168,6 +170,16 @@ def _is_labelled_metric(clues: Clues) -> bool:
     return below(clues, _METRICS)
 
 
+_CONN_NOT_RETURNED = Cause(
+    "sql-conn-not-returned",
+    "a database connection or transaction is taken from the pool and never given back",
+    "after taking it: defer conn.Close() (pgx: Release), or defer tx.Rollback(), which does"
+    " nothing once it is committed",
+    "go doc database/sql.DB.Conn",
+    _is_conn,
+    gathers=_is_database,
+)
+
 CAUSES: tuple[Cause, ...] = (
     Cause(
         "unclosed-response-body",
@@ -189,6 +201,8 @@ CAUSES: tuple[Cause, ...] = (
         _is_idle_connection,
         gathers=_is_http_client,
     ),
+    # As long as it waits its transaction is open, whatever was read in it.
+    replace(_CONN_NOT_RETURNED, fits=_is_open_transaction),
     Cause(
         "sql-rows-not-closed",
         "rows of a query are neither read to their end nor closed, so their connection never goes"
@@ -198,15 +212,7 @@ CAUSES: tuple[Cause, ...] = (
         _is_rows,
         gathers=_is_database,
     ),
-    Cause(
-        "sql-conn-not-returned",
-        "a database connection or transaction is taken from the pool and never given back",
-        "after taking it: defer conn.Close() (pgx: Release), or defer tx.Rollback(), which does"
-        " nothing once it is committed",
-        "go doc database/sql.DB.Conn",
-        _is_conn,
-        gathers=_is_database,
-    ),
+    _CONN_NOT_RETURNED,
     Cause(
         "redis-conn-not-released",
         "a Redis connection is taken from the client's pool and never given back",

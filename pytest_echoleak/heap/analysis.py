@@ -83,7 +83,7 @@ class Holder:
     `path` leads from `root` to the objects. `share` is the part of the site's objects, 0 to 1, that
     it holds (objects with several holders count for each), `held_by_nothing_else` how many of them
     have no other holder. `retained_bytes` die with them. `shown_share`: where strings keep them,
-    how much of their bytes these show, 0 to 1.
+    how much of their bytes these show, 0 to 1. `kept_types` are the Go types of what it keeps.
     """
 
     root_kind: str
@@ -96,6 +96,7 @@ class Holder:
     share: float
     held_by_nothing_else: int
     shown_share: float
+    kept_types: tuple[str, ...]
     goroutine: HolderGoroutine | None
 
     @property
@@ -323,6 +324,7 @@ def _holder(one: dict[str, Any]) -> Holder:
         share=one["share"],
         held_by_nothing_else=one["held_by_nothing_else"],
         shown_share=one["shown_share"],
+        kept_types=tuple(map(printable_line, one["kept_types"] or ())),
         goroutine=None if goroutine is None else _goroutine(goroutine),
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pytest_echoleak.causes.clues import Clues, Grown
-from pytest_echoleak.results import Location
+from pytest_echoleak.results import HeldBy, Location
 from tests.reports.made import goroutine, heap
 
 HANDLER = Location("example.com/shop/orders.(*Orders).Add", "orders/orders.go", 42)
@@ -43,6 +43,12 @@ def waiting_in_own(*inner: str, below: tuple[str, ...] = ()) -> Grown:
     stack = (*map(frame, below), HANDLER)
     own = (*(False for _ in below), True)
     return Grown("goroutine", stack, ("runtime.gopark", *inner), own, 1000, 0.0)
+
+
+def held(container: str, container_type: str = "", **more: Any) -> HeldBy:
+    """Return a holder: a container that a package variable is, or leads to."""
+    made: dict[str, Any] = {"path": (), "container": container, "container_type": container_type}
+    return HeldBy("package variable", **(made | more))
 
 
 def clues(*grown: Grown, **more: Any) -> Clues:

@@ -8,10 +8,11 @@ import pytest
 
 from pytest_echoleak.attribution import Trial
 from pytest_echoleak.causes.catalogue import CATALOGUE
-from pytest_echoleak.causes.clues import Clues, Holder
+from pytest_echoleak.causes.clues import Clues
 from pytest_echoleak.causes.explaining import cause_of, explain
+from pytest_echoleak.results import HeldBy
 from tests.causes import record
-from tests.causes.made import allocated, clues, container, waiting, waiting_in_own
+from tests.causes.made import allocated, clues, container, held, waiting, waiting_in_own
 from tests.corpus import labels
 
 RECORDED = record.load()
@@ -113,12 +114,12 @@ MADE: dict[str, tuple[str, Clues]] = {
         "substring-pin",
         replace(
             clues(allocated("io.ReadAll", size=4096)),
-            holders=(Holder("package variable", "slice", shown_share=0.1),),
+            holders=(held("slice", shown_share=0.1),),
         ),
     ),
     "a chain of nodes": (
         "unbounded-slice",
-        replace(clues(allocated()), holders=(Holder("package variable", "linked list"),)),
+        replace(clues(allocated()), holders=(held("linked list"),)),
     ),
     "a prepared statement": (
         "other",
@@ -168,34 +169,65 @@ MADE: dict[str, tuple[str, Clues]] = {
         clues(allocated(), around=(replace(SLICE, inner=(), count=1),)),
     ),
     "once per value": (
-        "cache-no-bound",
+        "unbounded-map",
         clues(allocated(), trials=(Trial("GET /{i}", 100, 0, same_value=True),)),
     ),
     "a finalizer": (
         "finalizer-cycle",
-        clues(allocated(), holders=(Holder("finalizer"),)),
+        clues(allocated(), holders=(HeldBy("finalizer", ()),)),
     ),
     "locks by key": (
         "lock-map",
         clues(
             allocated(),
-            holders=(Holder("package variable", "map", "map[string]*sync.Mutex"),),
+            holders=(held("map", "map[string]*sync.Mutex"),),
         ),
+    ),
+    "locks by key, in a sync.Map": (
+        "lock-map",
+        clues(
+            allocated(),
+            holders=(held("sync.Map", "sync.Map", kept_types=("string", "*sync.Mutex")),),
+        ),
+    ),
+    "a map that is called a cache": (
+        "cache-no-bound",
+        clues(
+            allocated(),
+            holders=(
+                held(
+                    "map",
+                    "map[int]*main.price",
+                    path=("main.priceCache (package variable)", "map[int]*main.price"),
+                ),
+            ),
+        ),
+    ),
+    "a chain of closures": (
+        "closure-capture",
+        clues(
+            allocated(),
+            holders=(held("linked list", "func main.add.func1"),),
+        ),
+    ),
+    "labels of an expvar.Map": (
+        "metrics-cardinality",
+        clues(allocated("sync.(*Map).LoadOrStore", "expvar.(*Map).Add")),
     ),
     "a closure": (
         "closure-capture",
         clues(
             allocated(),
-            holders=(Holder("package variable", "map", "map[int]func()", kept_type="func()"),),
+            holders=(held("map", "map[int]func()", kept_types=("func()",)),),
         ),
     ),
     "a map, by its holder": (
         "unbounded-map",
-        clues(allocated(), holders=(Holder("package variable", "sync.Map"),)),
+        clues(allocated(), holders=(held("sync.Map"),)),
     ),
     "a slice, by its holder": (
         "unbounded-slice",
-        clues(allocated(), around=(MAP,), holders=(Holder("package variable", "slice"),)),
+        clues(allocated(), around=(MAP,), holders=(held("slice"),)),
     ),
 }
 
@@ -206,6 +238,13 @@ def test_made_evidence_has_its_cause_and_no_other_specific_one(name: str) -> Non
     fitting = [entry.name for entry in CATALOGUE if entry.fits(one)]
     assert fitting[0] == cause
     assert set(fitting) - {cause} <= GENERAL
+
+
+def test_a_transaction_that_stays_open_is_the_matter_whatever_was_read_in_it() -> None:
+    rows = allocated(SQL + "queryDC", "database/sql.(*Tx).QueryContext")
+    one = cause_of(clues(waiting("runtime.chanrecv", "database/sql.(*Tx).awaitDone"), rows))
+    assert one is not None
+    assert one.name == "sql-conn-not-returned"
 
 
 @pytest.mark.parametrize(
@@ -251,11 +290,11 @@ def test_entries_are_told_in_sentences_and_by_the_contracts_identifiers() -> Non
 @pytest.mark.parametrize(
     ("name", "holder"),
     [
-        ("handles/leak", Holder("finalizer")),
-        ("hooks/leak", Holder("main.main", "map", "map[int64]func()", kept_type="func()")),
-        ("keylock/leak", Holder("main.main", "map", "map[int64]*sync.Mutex")),
+        ("handles/leak", HeldBy("finalizer", ())),
+        ("hooks/leak", held("map", "map[int64]func()", kept_types=("func()",))),
+        ("keylock/leak", held("map", "map[int64]*sync.Mutex")),
     ],
 )
-def test_holders_tell_what_stacks_cannot(name: str, holder: Holder) -> None:
-    held = [replace(one, holders=(holder,)) for one in RECORDED[name]]
-    assert {one.cause for one in explain(held)} == {CASES[name].cause}
+def test_holders_tell_what_stacks_cannot(name: str, holder: HeldBy) -> None:
+    known = [replace(one, holders=(holder,)) for one in RECORDED[name]]
+    assert {one.cause for one in explain(known)} == {CASES[name].cause}

@@ -97,6 +97,11 @@ EXPECTED = {
         " -> *main.house -> byGuest map[string][]*main.twin -> []*main.twin -> *main.twin",
         "slice h.byGuest",
     ),
+    "key": (
+        "goroutine",
+        "goroutine main.keepKeys [select], main.keepKeys -> a map -> *[160]byte",
+        "map main.keepKeys",
+    ),
     "finalizer": ("finalizer", "the finalizer of *main.conn -> peer *main.conn", ""),
     "extra": (
         "package variable",

@@ -29,7 +29,7 @@ def test_growth_with_new_values_alone_is_told_from_growth_with_each_call(
     (per_value,) = caught(service, "GET /map?key={i}").findings
     (per_call,) = caught(service, "GET /object?key={i}").findings
 
-    assert (per_value.request, per_value.cause) == (once, "cache-no-bound")
+    assert (per_value.request, per_value.cause) == (once, "unbounded-map")
     assert per_call.request == each
 
 

@@ -17,8 +17,8 @@ const (
 // Previews renders notes for the overview, each only once.
 type Previews struct {
 	mu     sync.Mutex
-	pages  map[int64][]byte // Leaky's cache
-	recent *list.List       // Fixed's cache: the pages, the one used last in front
+	cache  map[int64][]byte // Leaky's
+	recent *list.List       // Fixed's: the pages, the one used last in front
 	places map[int64]*list.Element
 }
 
@@ -30,7 +30,7 @@ type preview struct {
 // NewPreviews returns the handlers, with nothing rendered yet.
 func NewPreviews() *Previews {
 	return &Previews{
-		pages:  make(map[int64][]byte),
+		cache:  make(map[int64][]byte),
 		recent: list.New(),
 		places: make(map[int64]*list.Element),
 	}
@@ -45,10 +45,10 @@ func (p *Previews) Leaky(c *echo.Context) error {
 		return err
 	}
 	p.mu.Lock()
-	page, ok := p.pages[id]
+	page, ok := p.cache[id]
 	if !ok {
 		page = fmt.Appendf(nil, previewHTML, id) // leak: cache
-		p.pages[id] = page
+		p.cache[id] = page
 	}
 	p.mu.Unlock()
 	return c.HTMLBlob(http.StatusOK, page)

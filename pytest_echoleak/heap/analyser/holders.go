@@ -15,6 +15,7 @@ type holder struct {
 	Goroutine *goroutineInfo `json:"goroutine"`
 	Alone     int            `json:"held_by_nothing_else"` // how many of the objects
 	Shown     float64        `json:"shown_share"`          // of their bytes, by the strings that keep them
+	Kept      []string       `json:"kept_types"`           // what it keeps, as the pointers to it are typed
 }
 
 // container is what grows: all objects of a holder hang from it.
@@ -54,7 +55,6 @@ type finder struct {
 	namer
 	idom     []uint32
 	retained []uint64
-	sites    []int32   // the record of each object, -1 where it has none
 	stacks   [][]place // of each record
 	numbers  map[uint32]int
 	shared   map[uint32]bool // objects that several hold
@@ -118,6 +118,7 @@ func (f *finder) describeGroup(g *group, scale float64, total int) holder {
 		Alone:    int(float64(alone)*scale + 0.5),
 	}
 	out.Shown = f.shownShare(g)
+	out.Kept = g.keptTypes()
 	at := g.containerOf()
 	if at >= 0 {
 		out.Container = f.containerAt(h, at)
@@ -141,6 +142,25 @@ func (f *finder) describeGroup(g *group, scale float64, total int) holder {
 		}
 		info.Count = len(seen)
 		out.Goroutine = &info
+	}
+	return out
+}
+
+const maxKeptTypes = 8
+
+// keptTypes are the types of what a group's paths end at, the one of its example first.
+func (g *group) keptTypes() []string {
+	var out []string
+	seen := map[string]bool{}
+	put := func(h *held) {
+		if last := len(h.elements) - 1; last >= 0 && !seen[h.elements[last].typ] && len(out) < maxKeptTypes {
+			seen[h.elements[last].typ] = true
+			out = append(out, h.elements[last].typ)
+		}
+	}
+	put(&g.example)
+	for i := range g.helds {
+		put(&g.helds[i])
 	}
 	return out
 }
@@ -217,6 +237,9 @@ func containerPath(h *held, at int) string {
 		return strings.TrimLeft(h.elements[named-1].typ, "*[]") + "." + h.elements[named].fields
 	}
 	name := h.name
+	if name == "" && h.goroutine != nil {
+		return h.goroutine.Frame // of a variable without a name
+	}
 	for i := 0; i <= at; i++ {
 		if fields := h.elements[i].fields; fields != "" && name != "" {
 			name += "." + fields

@@ -118,7 +118,8 @@ func analyse(q *request, reading *string) response {
 	y := newTyping(t, g, x)
 	y.run(objectTypes(t, d, sites, stacks))
 	clock.mark("types")
-	f := &finder{namer: namer{g, y, t, x, map[uint32][]slotOf{}}, idom: idom, retained: retained, sites: sites, stacks: stacks, numbers: map[uint32]int{}, shared: map[uint32]bool{}, budget: totalBudget}
+	names := namer{g: g, y: y, t: t, x: x, slots: map[uint32][]slotOf{}, sites: sites, ofMap: makesMaps(stacks)}
+	f := &finder{namer: names, idom: idom, retained: retained, stacks: stacks, numbers: map[uint32]int{}, shared: map[uint32]bool{}, budget: totalBudget}
 	out := response{GoVersion: d.version, Objects: len(d.addr), Goroutines: len(d.goroutines), Notes: p.notes}
 	f.count(&out, sites)
 	fresh := freshness(d, known)

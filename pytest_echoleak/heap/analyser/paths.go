@@ -41,6 +41,8 @@ type namer struct {
 	x *index
 
 	slots map[uint32][]slotOf // of objects with many pointers
+	sites []int32             // the record of each object, -1 where it has none
+	ofMap []bool              // by record: whether it is of a map's insides
 }
 
 // Of a longer path the middle is left out: so far away are nodes of a chain alone.
@@ -281,6 +283,9 @@ func (n *namer) unknown(to uint32) step {
 	}
 	typ := n.y.of[to]
 	if typ == noType {
+		if site := n.sites[to]; site >= 0 && n.ofMap[site] {
+			return step{to: to, typ: aMap, container: "map"}
+		}
 		return step{to: to, typ: "?"}
 	}
 	if n.t.hidden(typ) {
@@ -296,6 +301,9 @@ func (n *namer) unknown(to uint32) step {
 	return step{to: to, typ: "*" + name, pointee: name, container: containerName(name)}
 }
 
+// aMap is what is known of a map on a stack: the compiler may leave no trace of its variable.
+const aMap = "a map"
+
 // elements names a path of nodes, without the insides of containers; chains of nodes of one type
 // become one element.
 func (n *namer) elements(path []uint32) []element {
@@ -305,7 +313,8 @@ func (n *namer) elements(path []uint32) []element {
 			continue
 		}
 		for _, s := range n.step(path[i-1], path[i]) {
-			if s.typ == "" || s.typ == "?" && len(out) > 0 && out[len(out)-1].typ == "?" {
+			isSame := len(out) > 0 && out[len(out)-1].typ == s.typ
+			if s.typ == "" || isSame && (s.typ == "?" || s.typ == aMap) {
 				// The inside of a container, or one more object of which nothing is known.
 				if len(out) > 0 {
 					out[len(out)-1].last = s.to

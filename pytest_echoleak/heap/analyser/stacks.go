@@ -61,6 +61,24 @@ func isRuntime(function string) bool {
 	return strings.HasPrefix(function, "runtime.") || strings.HasPrefix(function, "internal/runtime/")
 }
 
+// makesMaps tells of each stack whether the runtime allocated a part of a map there.
+func makesMaps(stacks [][]place) []bool {
+	out := make([]bool, len(stacks))
+	for i, frames := range stacks {
+		for _, f := range frames {
+			if !isRuntime(f.Function) {
+				break
+			}
+			name := strings.TrimPrefix(f.Function, "runtime.")
+			if strings.HasPrefix(name, "internal/runtime/maps.") || strings.HasPrefix(name, "map") ||
+				strings.HasPrefix(name, "makemap") || name == "hashGrow" {
+				out[i] = true
+			}
+		}
+	}
+	return out
+}
+
 // question is what a leaking site looks like from outside: its stack, or a line of the user's in it.
 type question struct {
 	ID     string  `json:"id"`

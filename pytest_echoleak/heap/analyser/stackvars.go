@@ -112,7 +112,8 @@ func (y *typing) pointedTo(g *goroutine, found stackVariables) stackVariables {
 	low, high := g.frames[0].sp, last.sp+uint64(last.size)
 	for i := 0; i < len(found) && len(known) < maxPointedTo; i++ {
 		v := found[i]
-		if v.deref {
+		if v.deref || isRuntime(v.function) {
+			// The runtime takes pointers for arrays as long as can be.
 			continue
 		}
 		for off := v.inValue &^ 7; off+8 <= v.inValue+v.size; off += 8 {
