@@ -99,7 +99,7 @@ EXPECTED = {
     ),
     "key": (
         "goroutine",
-        "goroutine main.keepKeys [select], main.keepKeys -> a map -> *[160]byte",
+        "goroutine main.keepKeys [select], main.keepKeys -> a map -> *[32]byte",
         "map main.keepKeys",
     ),
     "finalizer": ("finalizer", "the finalizer of *main.conn -> peer *main.conn", ""),

@@ -228,7 +228,7 @@ func (h *house) open() {
 
 // A porter keeps the keys in a map on his own stack, of which the compiler leaves no trace.
 func keepKeys() {
-	keys := map[int]*[160]byte{}
+	keys := map[int]*[32]byte{}
 	found := 0
 	for {
 		select {
@@ -241,7 +241,7 @@ func keepKeys() {
 }
 
 //go:noinline
-func newKey() *[160]byte { return new([160]byte) } // leaks: key
+func newKey() *[32]byte { return new([32]byte) } // leaks: key
 
 // serve is where the program stays: its receiver is the variable that reaches the server.
 //
