@@ -148,8 +148,10 @@ def _is_context(clues: Clues) -> bool:
 
 def _is_ticker(clues: Clues) -> bool:
     if clues.goroutines:
-        # Beside the ticks it waits for an end that never comes: that is the matter.
-        return somewhere(clues, *_TICKERS) and not waits_in(clues, "select")
+        # Beside the ticks it waits for an end that never comes: that is the matter. And what a
+        # ticker wakes can be reached: a goroutine that is proved dead waits for one that stopped.
+        waits = clues.finding.evidence != "unreachable" and not waits_in(clues, "select")
+        return somewhere(clues, *_TICKERS) and waits
     return notably(clues, *_TICKERS)
 
 

@@ -127,6 +127,14 @@ MADE: dict[str, tuple[str, Clues]] = {
     ),
     "a timer": ("timer-not-stopped", clues(allocated("time.newTimer", "time.NewTimer"))),
     "a ticker alone": ("ticker-not-stopped", clues(allocated("time.NewTicker"))),
+    "a loop over a ticker that was stopped": (
+        "goroutine-blocked-channel",
+        clues(
+            waiting_in_own("runtime.chanrecv"),
+            allocated("time.NewTicker"),
+            finding={"evidence": "unreachable"},
+        ),
+    ),
     "a gauge": (
         "metrics-cardinality",
         clues(

@@ -69,6 +69,20 @@ def test_the_largest_holder_is_shown_and_those_of_most_are_clues() -> None:
     assert held.holders == (SESSIONS,)
 
 
+@pytest.mark.parametrize(("own_bytes", "place"), [(600, OPEN), (6_000, SERVE)])
+def test_what_a_library_makes_stands_at_the_line_that_keeps_it(
+    own_bytes: float, place: Location
+) -> None:
+    """A few bytes of the user's own among it change nothing."""
+    found = finding(SERVE)
+    grown = (
+        Grown("heap", (SERVE,), (), (False,), 100, 6_400),
+        Grown("heap", (KEY, SERVE), (), (True, False), 1, own_bytes),
+    )
+    holder = replace(SESSIONS, container_location=OPEN)
+    assert with_holders(Clues(found, grown), (holder,)).finding.location == place
+
+
 def test_what_hangs_from_one_container_is_one_finding_at_the_line_of_most_bytes() -> None:
     (one,) = fold_by_holder([clues(KEY, SESSIONS), clues(OPEN, SESSIONS)])
     assert (one.finding.objects, one.finding.bytes) == (200, 12_800)
