@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from pytest_echoleak.causes.cause import Cause
+from pytest_echoleak.causes.cause import OTHER, Cause
 from pytest_echoleak.causes.clues import Clues
 from pytest_echoleak.causes.containers import containers, held_in, named
 from pytest_echoleak.causes.evidence import (
@@ -105,6 +105,10 @@ def _is_closure(clues: Clues) -> bool:
         or (one.container == "linked list" and one.container_type.startswith("func "))
         for one in clues.holders
     )
+
+
+def _is_chain_of_contexts(clues: Clues) -> bool:
+    return any(one.container_type.startswith("*context.") for one in clues.holders)
 
 
 def _kept_together(clues: Clues, head: Clues) -> bool:
@@ -230,11 +234,28 @@ CAUSES: tuple[Cause, ...] = (
         gathers=_kept_together,
     ),
     Cause(
+        OTHER,
+        "a context that is kept is wrapped anew with each call (context.WithValue), so it becomes a"
+        " longer and longer chain",
+        "begin each call's context at the request's own, and keep values in a map with a bound",
+        "go doc context.WithValue",
+        lambda clues: held_in(clues, "list") and _is_chain_of_contexts(clues),
+        gathers=_kept_together,
+    ),
+    Cause(
         "unbounded-slice",
         "a list without bound: elements are added and none is removed",
         "remove the oldest element when the list is long enough",
         "go doc container/list.List.Remove",
         lambda clues: held_in(clues, "list"),
+        gathers=_kept_together,
+    ),
+    Cause(
+        "unbounded-slice",
+        "a channel's buffer fills: values are sent, and hardly any is received",
+        "let its receiver keep up, or give it a small buffer and drop what does not fit",
+        "go doc builtin.make",
+        lambda clues: any(one.container == "channel" for one in clues.holders),
         gathers=_kept_together,
     ),
     Cause(

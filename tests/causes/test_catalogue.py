@@ -121,6 +121,11 @@ MADE: dict[str, tuple[str, Clues]] = {
         "unbounded-slice",
         replace(clues(allocated()), holders=(held("linked list"),)),
     ),
+    "a chain of contexts": (
+        "other",
+        clues(allocated(), holders=(held("linked list", "*context.valueCtx"),)),
+    ),
+    "a channel as a queue": ("unbounded-slice", clues(allocated(), holders=(held("channel"),))),
     "a prepared statement": (
         "other",
         clues(allocated(SQL + "prepareDC", SQL + "prepare", SQL + "PrepareContext")),

@@ -35,7 +35,8 @@ def test_one_dump_by_allocation_site_and_dominator(
 def test_diff_tells_what_is_new_and_who_holds_it(
     dumps: Dumps, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["heap", "diff", str(dumps.before), str(dumps.after), str(dumps.binary)]) == 0
+    files = [str(dumps.before), str(dumps.after), str(dumps.binary)]
+    assert main(["heap", "diff", *files, "--top", "40"]) == 0
     out = capsys.readouterr().out
     assert "held by  main.sessions (package variable) -> map[int]*main.session" in out
     assert "grows: the timer heap, 100% of them" in out

@@ -102,6 +102,11 @@ EXPECTED = {
         "goroutine main.keepKeys [select], main.keepKeys -> a map -> *[32]byte",
         "map main.keepKeys",
     ),
+    "book": (
+        "package variable",
+        "main.books (package variable) -> *main.shelf -> order *list.List -> *main.book",
+        "list main.books.order",
+    ),
     "finalizer": ("finalizer", "the finalizer of *main.conn -> peer *main.conn", ""),
     "extra": (
         "package variable",

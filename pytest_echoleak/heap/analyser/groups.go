@@ -43,7 +43,7 @@ func (f *finder) group(targets []uint32) []*group {
 	for _, g := range first {
 		f.others(g, put)
 	}
-	groups = f.merge(joinGoroutines(groups))
+	groups = f.joinLists(f.merge(joinGoroutines(groups)))
 	sort.SliceStable(groups, func(a, b int) bool { return len(groups[a].targets) > len(groups[b].targets) })
 	return groups
 }
@@ -117,6 +117,46 @@ func (f *finder) merge(groups []*group) []*group {
 		out = append(out, g)
 	}
 	return out
+}
+
+// So far below a map of a list's elements lies what only the list's own pointers lead to.
+const farFromMap = 10
+
+// joinLists gives a list what a map of its elements leads to from element to element: of those that
+// the map has let go of, as a cache with a capacity does, only the list knows.
+func (f *finder) joinLists(groups []*group) []*group {
+	var list *group
+	for _, g := range groups {
+		if g.at >= 0 && g.example.elements[g.at].container == "list" {
+			list = g
+			break
+		}
+	}
+	if list == nil {
+		return groups
+	}
+	var out []*group
+	for _, g := range groups {
+		if g != list && f.isBeyondMap(g) {
+			list.add(g)
+		} else {
+			out = append(out, g)
+		}
+	}
+	return out
+}
+
+func (f *finder) isBeyondMap(g *group) bool {
+	if g.at < 0 || !strings.HasSuffix(g.example.elements[g.at].typ, "]*list.Element") {
+		return false
+	}
+	far := 0
+	for i, h := range g.helds {
+		if g.at < len(h.elements) && f.g.depth[g.targets[i]] > f.g.depth[h.elements[g.at].first]+farFromMap {
+			far++
+		}
+	}
+	return 2*far > len(g.helds)
 }
 
 // inChain tells whether an element is a later node of the chain that another begins.
