@@ -9,7 +9,7 @@ from typing import TypeAlias
 from pytest_echoleak.causes.clues import Clues
 from pytest_echoleak.causes.evidence import is_own
 from pytest_echoleak.pprof.frames import short_function
-from pytest_echoleak.results import Finding, HeldBy, with_counts_of
+from pytest_echoleak.results import Finding, HeldBy, Location, with_counts_of
 
 _MOSTLY = 0.9
 _TELLING_SHARE = 0.5
@@ -53,8 +53,12 @@ def fold_by_holder(clues: Sequence[Clues]) -> tuple[Clues, ...]:
     groups: list[list[Clues]] = []
     by_holder: dict[_Key, list[Clues]] = {}
     above = _containers_above(clues)
+    enlarged = _lines_that_enlarge(clues)
     for one in sorted(clues, key=_rank):
         key = _key(one, [group[0].finding for group in groups], above)
+        if key is None and not one.finding.holders and one.finding.location in enlarged:
+            # Too few of a slice's blocks are in a dump to ask for: it is that slice's line.
+            key = ("container", enlarged[one.finding.location])
         # Goroutines are told apart by where they were started: none joins another's finding.
         group = by_holder.get(key) if key and one.finding.kind == "heap" else None
         if group is None:
@@ -76,6 +80,14 @@ def _containers_above(clues: Sequence[Clues]) -> dict[int, int]:
         for number in one.containers - {largest}:
             found[number] = largest
     return {number: other for number, other in found.items() if other}
+
+
+def _lines_that_enlarge(clues: Sequence[Clues]) -> dict[Location, int]:
+    """Return the number of the container that each line enlarges, which something hangs from."""
+    largest = [one.finding.holders[0] for one in clues if _container_of(one)]
+    return {
+        one.container_location: one.container_number for one in largest if one.container_location
+    }
 
 
 def _container_of(clues: Clues) -> int:

@@ -89,6 +89,12 @@ def test_what_hangs_from_one_container_is_one_finding_at_the_line_of_most_bytes(
     assert len(one.grown) == 2
 
 
+def test_what_no_dump_tells_of_a_slice_is_found_by_the_line_that_enlarges_it() -> None:
+    session = replace(SESSIONS, container_location=KEY)
+    assert len(fold_by_holder([clues(OPEN, session), clues(KEY)])) == 1
+    assert len(fold_by_holder([clues(OPEN, session), clues(WAIT)])) == 2
+
+
 def test_two_containers_are_two_findings() -> None:
     other = replace(SESSIONS, container_number=2)
     assert len(fold_by_holder([clues(OPEN, SESSIONS), clues(KEY, other)])) == 2
