@@ -41,8 +41,8 @@ A finding, one leak each, the largest first:
   (the same for the same container in one check) and `container_location`, the user's line that
   enlarged it, or null; the `goroutine` (entry function) and how many
   `goroutines`; how many `objects` of the dump it holds, `alone` those that nothing else holds,
-  `share` the part of the finding's; `retained_bytes`; and, where strings keep them, how much of
-  their bytes these show: `shown_share`, 0 to 1.
+  `share` the part of the finding's; `retained_bytes`; where strings keep them, how much of their
+  bytes these show: `shown_share`, 0 to 1; and `kept_types`, the Go types of what it keeps.
 """
 
 from __future__ import annotations
