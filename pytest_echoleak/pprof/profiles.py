@@ -215,10 +215,11 @@ class _Decoder:
         }
         characters: dict[int, str] = {0: END_OF_STACK}
         for location in self._message.location:
-            if len(location.line) > _DEEPEST:
+            lines = location.line
+            if len(lines) > _DEEPEST:
                 raise self._damaged(f"more than {_DEEPEST:,} calls are inlined into one")
             try:
-                calls = tuple([(*functions[line.function_id], line.line) for line in location.line])
+                calls = tuple([(*functions[line.function_id], line.line) for line in lines])
             except KeyError as cause:
                 raise self._damaged(f"function {cause} is not in it") from cause
             calls = calls or ((f"0x{location.address:x}", "", 0),)
