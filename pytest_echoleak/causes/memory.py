@@ -211,7 +211,7 @@ CAUSES: tuple[Cause, ...] = (
     ),
     Cause(
         "unbounded-map",
-        "a map without bound: an entry is added and not removed",
+        "a map only grows: entries are added, and none went while this check ran",
         "delete the entry on every way out (defer), or put a capacity or a time to live on the map",
         "go doc builtin.delete",
         _is_in_map,
@@ -219,7 +219,7 @@ CAUSES: tuple[Cause, ...] = (
     ),
     Cause(
         "unbounded-slice",
-        "a slice without bound: elements are appended and none is removed",
+        "a slice only grows: elements are appended, and none went while this check ran",
         "keep the last N only (a ring), or write them out and empty the slice",
         "go doc slices.Delete",
         lambda clues: held_in(clues, "slice"),
@@ -227,7 +227,7 @@ CAUSES: tuple[Cause, ...] = (
     ),
     Cause(
         "unbounded-slice",
-        "a string or buffer without bound: it is only ever added to",
+        "a string or buffer only grows: it is added to, and was never emptied while this check ran",
         "begin anew from time to time, or write out what is complete",
         "go doc bytes.Buffer.Reset",
         lambda clues: held_in(clues, "string"),
@@ -244,7 +244,7 @@ CAUSES: tuple[Cause, ...] = (
     ),
     Cause(
         "unbounded-slice",
-        "a list without bound: elements are added and none is removed",
+        "a list only grows: elements are added, and none went while this check ran",
         "remove the oldest element when the list is long enough",
         "go doc container/list.List.Remove",
         lambda clues: held_in(clues, "list"),
