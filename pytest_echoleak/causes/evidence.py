@@ -87,15 +87,15 @@ def _by_line(stacks: Sequence[Grown]) -> list[float]:
 
 
 def is_own(clues: Clues) -> bool:
-    """Tell whether a line of the user's is on the finding's stacks, and answers for it.
+    """Tell whether a line of the user's is on the finding's stacks, and answers for it."""
+    return not clues.finding.shares_blocks and any(one.place is not None for one in clues.grown)
 
-    A few bytes of many do not make it the user's: a connection that came meanwhile, say.
-    """
-    if clues.finding.shares_blocks:
-        return False
-    own = [one for one in clues.grown if one.place is not None]
+
+def is_notably_own(clues: Clues) -> bool:
+    """Tell whether that line made a good part of it, and not just what came meanwhile."""
+    own = sum(max(one.bytes, 0.0) for one in clues.grown if one.place is not None)
     whole = sum(max(one.bytes, 0.0) for one in clues.grown)
-    return sum(max(one.bytes, 0.0) for one in own) >= _NOTABLE * whole if whole else bool(own)
+    return is_own(clues) and own >= _NOTABLE * whole
 
 
 def packages_below(clues: Clues) -> frozenset[str]:

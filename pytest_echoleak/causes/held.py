@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TypeAlias
 
 from pytest_echoleak.causes.clues import Clues
-from pytest_echoleak.causes.evidence import is_own
+from pytest_echoleak.causes.evidence import is_notably_own, is_own
 from pytest_echoleak.pprof.frames import short_function
 from pytest_echoleak.results import Finding, HeldBy, Location, with_counts_of
 
@@ -35,7 +36,7 @@ def with_holders(
         held_by=largest.path,
         retained_bytes=largest.retained_bytes,
     )
-    if largest.container_location and largest.share >= _MOSTLY and not is_own(clues):
+    if largest.container_location and largest.share >= _MOSTLY and not is_notably_own(clues):
         # No line of the user's made it, but one keeps it.
         finding = replace(finding, location=largest.container_location)
     # What few hold says nothing of why most leaks.
@@ -58,7 +59,7 @@ def fold_by_holder(clues: Sequence[Clues]) -> tuple[Clues, ...]:
         key = _key(one, [group[0].finding for group in groups], above)
         if key is None and not one.finding.holders and one.finding.location in enlarged:
             # Too few of a slice's blocks are in a dump to ask for: it is that slice's line.
-            key = ("container", enlarged[one.finding.location])
+            key = ("container", _topmost(enlarged[one.finding.location], above))
         # Goroutines are told apart by where they were started: none joins another's finding.
         group = by_holder.get(key) if key and one.finding.kind == "heap" else None
         if group is None:
@@ -83,11 +84,21 @@ def _containers_above(clues: Sequence[Clues]) -> dict[int, int]:
 
 
 def _lines_that_enlarge(clues: Sequence[Clues]) -> dict[Location, int]:
-    """Return the number of the container that each line enlarges, which something hangs from."""
-    largest = [one.finding.holders[0] for one in clues if _container_of(one)]
-    return {
-        one.container_location: one.container_number for one in largest if one.container_location
-    }
+    """Return the container that each line enlarges, by its number, where it is but one."""
+    found: defaultdict[Location, set[int]] = defaultdict(set)
+    for one in clues:
+        if (number := _container_of(one)) and (line := one.finding.holders[0].container_location):
+            found[line].add(number)
+    return {line: numbers.pop() for line, numbers in found.items() if len(numbers) == 1}
+
+
+def _topmost(number: int, above: Mapping[int, int]) -> int:
+    """Return what a container hangs from in the end, of those that leaked themselves."""
+    seen = {number}
+    while (upper := above.get(number, 0)) and upper not in seen:
+        number = upper
+        seen.add(number)
+    return number
 
 
 def _container_of(clues: Clues) -> int:
@@ -108,15 +119,11 @@ def _key(clues: Clues, heads: Sequence[Finding], above: Mapping[int, int]) -> _K
         return ("goroutine", stack[-1].function) if stack else None
     number = _container_of(clues) or min(clues.containers, default=0)
     if number:
-        seen = {number}
-        while (upper := above.get(number, 0)) and upper not in seen:
-            number = upper
-            seen.add(number)
-        return ("container", number)
+        return ("container", _topmost(number, above))
     largest = next(iter(clues.finding.holders), None)
     if largest is None or largest.container or largest.share < _MOSTLY:
         return None
-    if largest.root_kind == "finalizer":
+    if largest.root_kind == "finalizer" and " of " in largest.path[0]:
         return ("finalizer", largest.path[:1])
     if not largest.goroutine or largest.alone < _MOSTLY * largest.objects:
         return None

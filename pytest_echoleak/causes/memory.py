@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable
 
@@ -16,13 +17,17 @@ from pytest_echoleak.causes.evidence import (
     made_by,
     reads_request,
 )
+from pytest_echoleak.results import HeldBy
 
 # Words of a function's or a type's name: userCache, Cached, but not replicache.
 _LISTENER_WORDS = r"(?:\b|[a-z_.(*])(?:[Ss]ubscri|[Ll]istener|[Oo]bserver|[Ww]atcher)"
 _REGISTRY_WORDS = r"(?:\b|[a-z_.(*])[Rr]egist(?:er|ry)"
 _LONG_BYTES = 256
 _SHORT_SHARE = 0.25
-_CACHE_WORDS = r"(?:\b|_|[a-z](?=[CM]))(?:[Cc]ache|[Mm]emoi[sz]e)"
+_CACHE_WORDS = r"(?:\b|_|[A-Za-z0-9](?=[CM]))(?:[Cc]ache|[Mm]emoi[sz]e)"
+_LOCK = re.compile(r"\*?sync\.(RW)?Mutex$")
+# What hangs by so few objects from so many bytes became larger, and not more.
+_FEW_OBJECTS = 0.1
 # Of libraries: what puts something where it stays until it is taken out.
 _REGISTRIES = re.compile(
     r"^expvar\.(Publish|New(Int|Float|Map|String))$"
@@ -62,23 +67,54 @@ def _is_listener(clues: Clues) -> bool:
 
 
 def _is_cache(clues: Clues) -> bool:
-    """A map with an entry for each new key is one where it is called so: others count, or lock."""
+    """A map is a cache where something is called so: its name, its owner's type, what adds to it.
+
+    That it has an entry for each key is no evidence: so have counters, locks and sessions.
+    """
     names = re.compile(_CACHE_WORDS)
-    called_so = any(names.search(hop) for one in clues.holders for hop in one.path)
+    called_so = any(names.search(name) for one in clues.holders for name in _names_of(one))
     return held_in(clues, "map") and (called_so or named(clues, _CACHE_WORDS))
 
 
+def _names_of(held: HeldBy) -> tuple[str, ...]:
+    """Return a container's name and type, and the type that has it."""
+    owner = next(
+        (
+            before
+            for before, hop in itertools.pairwise(held.path)
+            if held.container_type and hop.endswith(held.container_type)
+        ),
+        "",
+    )
+    return (held.container_name, held.container_type, owner)
+
+
 def _is_in_map(clues: Clues) -> bool:
-    """What grows with new values alone is kept by value, even where no holder tells."""
-    return held_in(clues, "map") or (clues.per_value is True and not clues.holders)
+    """What grows with new values alone is kept by value, where neither holder nor growth tells."""
+    unseen = not clues.holders and not containers(clues)
+    return held_in(clues, "map") or (clues.per_value is True and unseen)
+
+
+def _is_enlarged_slice(clues: Clues) -> bool:
+    """Tell whether a few slices became longer, wherever they are kept."""
+    moved = [one for one in clues.heap if "runtime.growslice" in one.inner]
+    whole = sum(one.bytes for one in clues.heap)
+    few = sum(one.count for one in clues.heap) <= _FEW_OBJECTS * clues.iterations
+    return few and whole > 0 and 2 * sum(one.bytes for one in moved) > whole
 
 
 def _is_lock_map(clues: Clues) -> bool:
+    """Its values are locks, or all that hangs from it but its keys."""
     return any(
-        re.search(r"\bsync\.(RW)?Mutex\b", " ".join((one.container_type, *one.kept_types)))
+        _LOCK.search(one.container_type.rpartition("]")[2]) or _keeps_locks(one)
         for one in clues.holders
         if one.container in ("map", "sync.Map")
     )
+
+
+def _keeps_locks(held: HeldBy) -> bool:
+    kept = set(held.kept_types) - {"string", held.container_type}
+    return bool(kept) and all(map(_LOCK.fullmatch, kept))
 
 
 def _is_request_string(clues: Clues) -> bool:
@@ -108,7 +144,10 @@ def _is_closure(clues: Clues) -> bool:
 
 
 def _is_chain_of_contexts(clues: Clues) -> bool:
-    return any(one.container_type.startswith("*context.") for one in clues.holders)
+    return any(
+        one.container == "linked list" and one.container_type.startswith("*context.")
+        for one in clues.holders
+    )
 
 
 def _kept_together(clues: Clues, head: Clues) -> bool:
@@ -214,7 +253,7 @@ CAUSES: tuple[Cause, ...] = (
         "a map only grows: entries are added, and none went while this check ran",
         "delete the entry on every way out (defer), or put a capacity or a time to live on the map",
         "go doc builtin.delete",
-        _is_in_map,
+        lambda clues: _is_in_map(clues) and not _is_enlarged_slice(clues),
         gathers=_kept_together,
     ),
     Cause(
@@ -222,7 +261,7 @@ CAUSES: tuple[Cause, ...] = (
         "a slice only grows: elements are appended, and none went while this check ran",
         "keep the last N only (a ring), or write them out and empty the slice",
         "go doc slices.Delete",
-        lambda clues: held_in(clues, "slice"),
+        lambda clues: held_in(clues, "slice") or _is_enlarged_slice(clues),
         gathers=_kept_together,
     ),
     Cause(
@@ -235,11 +274,19 @@ CAUSES: tuple[Cause, ...] = (
     ),
     Cause(
         OTHER,
-        "a context that is kept is wrapped anew with each call (context.WithValue), so it becomes a"
-        " longer and longer chain",
+        "a context that is kept is wrapped in a new one with each call, so it becomes a longer and"
+        " longer chain",
         "begin each call's context at the request's own, and keep values in a map with a bound",
-        "go doc context.WithValue",
-        lambda clues: held_in(clues, "list") and _is_chain_of_contexts(clues),
+        "go doc context",
+        _is_chain_of_contexts,
+        gathers=_kept_together,
+    ),
+    Cause(
+        OTHER,
+        "a tree only grows: nodes are added, and none went while this check ran",
+        "remove what is not needed any more, or build it anew from time to time",
+        "go doc builtin.new",
+        lambda clues: any(one.container == "tree" for one in clues.holders),
         gathers=_kept_together,
     ),
     Cause(

@@ -77,6 +77,7 @@ _METRICS = re.compile(
 _KEEP_CONTEXTS = ("context.(*cancelCtx).propagateCancel", "time.AfterFunc")
 _PREPARE = ("database/sql.(*DB).PrepareContext", "database/sql.(*DB).Prepare")
 _TICKERS = ("time.NewTicker", "time.Tick")
+_SAME_RATE = 0.02
 _TIMERS = ("time.AfterFunc", "time.NewTimer", "time.After")
 
 
@@ -152,7 +153,18 @@ def _is_ticker(clues: Clues) -> bool:
         # ticker wakes can be reached: a goroutine that is proved dead waits for one that stopped.
         waits = clues.finding.evidence != "unreachable" and not waits_in(clues, "select")
         return somewhere(clues, *_TICKERS) and waits
-    return notably(clues, *_TICKERS)
+    return notably(clues, *_TICKERS) and not _is_of_dead_goroutines(clues)
+
+
+def _is_of_dead_goroutines(clues: Clues) -> bool:
+    """Tell whether goroutines that are proved dead came as often: they wait for what this made."""
+    rate = clues.finding.rate
+    return any(
+        one.kind == "goroutine"
+        and one.evidence == "unreachable"
+        and abs(one.goroutines_per_iteration - rate) <= _SAME_RATE * rate
+        for one in clues.siblings
+    )
 
 
 def _is_of_ticker(clues: Clues, head: Clues) -> bool:

@@ -22,9 +22,10 @@ from pytest_echoleak.pprof.wire import undecoded_profile_class
 from pytest_echoleak.text import printable_line
 from pytest_echoleak.transport import TransportError, gunzip
 
-# Hundreds of thousands of stacks. Decoding a hostile profile takes twenty times its bytes.
+# Hundreds of thousands of stacks. Decoding a hostile profile takes forty times its bytes at most.
 UNPACKED_LIMIT_BYTES = 64 << 20
 _DEEPEST = 1_000  # Go's stacks have 128 at most
+_LONGEST_SAMPLE_BYTES = 64_000
 _UTF_32 = f"utf-32-{sys.byteorder[0]}e"
 
 _Namer: TypeAlias = Callable[[Sequence[int]], str]
@@ -187,7 +188,10 @@ class _Decoder:
         sites: list[int] = []
         values: list[int] = []
         try:
-            for samples in read_samples(self._message.sample[:]):
+            encoded = self._message.sample[:]
+            if len(max(encoded, key=len, default=b"")) > _LONGEST_SAMPLE_BYTES:
+                raise self._damaged(f"a sample has more than {_LONGEST_SAMPLE_BYTES:,} bytes")
+            for samples in read_samples(encoded):
                 sites += self._sites_of(samples, as_text)
                 values += samples.values
         except DecodeError as cause:
@@ -200,6 +204,8 @@ class _Decoder:
         # The total alone: samples of unequal numbers of values would be no profile of Go's.
         if len(samples.values) != self._width * samples.count:
             raise self._damaged(f"its samples do not have {self._width} values each")
+        if not samples.location_ids:
+            raise self._damaged("a sample's last list goes on behind its end")
         *places, _ = as_text(samples.location_ids).split(END_OF_STACK)
         if len(places) != samples.count:
             raise self._damaged("a sample has a location 0")
@@ -237,12 +243,13 @@ class _Decoder:
 
 def _namer(characters: Mapping[int, str]) -> _Namer:
     """Return what makes a text of location ids."""
-    if list(characters) == list(range(len(characters))) == list(map(ord, characters.values())):
+    # Go's ids are 1, 2, 3 and so on.
+    dense = list(characters) == list(range(len(characters)))
+    if dense and list(characters) == list(map(ord, characters.values())):
         # The first profile of a table, and whichever has the same locations in the same order.
         unknown = re.compile(rf"[^\0-\U{len(characters) - 1:08x}]")
         return partial(_same_numbers, unknown)
-    # Go's ids are 1, 2, 3 and so on: a list is faster.
-    dense = list(characters) == list(range(len(characters)))
+    # A list is faster.
     return partial(_renamed, list(characters.values()) if dense else characters)
 
 

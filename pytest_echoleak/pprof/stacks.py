@@ -45,8 +45,10 @@ class StackTable(Mapping[int, Stack]):
             number = len(self._frames)
             if number > sys.maxunicode:
                 raise ProfileError(f"its profiles have named more than {number:,} locations")
-            character = self._locations[calls] = chr(number)
-            self._frames.append(tuple(starmap(Frame, calls)))
+            # Equal to the tuples that they are made of: one object is enough for both.
+            frames = tuple(starmap(Frame, calls))
+            character = self._locations[frames] = chr(number)
+            self._frames.append(frames)
         return character
 
     def sites(self, stacks: Sequence[str]) -> list[int]:

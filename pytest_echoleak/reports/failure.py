@@ -67,6 +67,9 @@ def _evidence_lines(finding: Finding, one: str) -> Iterator[str]:
     if finding.holders and finding.holders[0].container_name:
         largest = finding.holders[0]
         name = f"{largest.container_name}, {largest.container_type}"
+        place = largest.container_location
+        if place is not None and place != finding.location:
+            name += f", at {place.file}:{place.line}"
         yield from _labelled("grows", [printable_line(name, 300)])
     yield from _labelled("held by", list(_holder_lines(finding)))
     if finding.retained_bytes is not None:

@@ -21,7 +21,7 @@ EXAMPLE = {
     "example/request": "context-retained",
     "example/goroutine": "goroutine-blocked-channel",
     "example/body": "unclosed-response-body",
-    "example/cache/{i}": "unbounded-map",  # a cache, once trials told that it is one per value
+    "example/cache/{i}": "unbounded-map",  # a cache, by the name that a holder tells
     "example/listener": "listener-not-removed",
     "example/ticker": "ticker-not-stopped",
     "example/map": "unbounded-map",
@@ -121,6 +121,66 @@ MADE: dict[str, tuple[str, Clues]] = {
         "unbounded-slice",
         replace(clues(allocated()), holders=(held("linked list"),)),
     ),
+    "slices in a map, of which each grows": (
+        "unbounded-slice",
+        clues(container(inner="runtime.growslice"), holders=(held("map", "map[int][]int"),)),
+    ),
+    "a slice that gets each new value": (
+        "unbounded-slice",
+        clues(
+            allocated(),
+            around=(SLICE,),
+            trials=(Trial("GET /{i}", 100, 0, same_value=True),),
+        ),
+    ),
+    "a tree": ("other", clues(allocated(), holders=(held("tree", "*main.node"),))),
+    "a lock in each session": (
+        "unbounded-map",
+        clues(
+            allocated(),
+            holders=(
+                held(
+                    "map", "map[string]*main.session", kept_types=("*main.session", "*sync.Mutex")
+                ),
+            ),
+        ),
+    ),
+    "cached parts of a map that is no cache": (
+        "unbounded-map",
+        clues(
+            allocated(),
+            holders=(
+                held(
+                    "map",
+                    "map[int]*main.call",
+                    path=(
+                        "main.cacheClient (package variable)",
+                        "*rpc.Client",
+                        "pending map[int]*main.call",
+                        "cachedUser *main.user",
+                    ),
+                    container_name="rpc.Client.pending",
+                ),
+            ),
+        ),
+    ),
+    "a map of a type that is called a cache": (
+        "cache-no-bound",
+        clues(
+            allocated(),
+            holders=(
+                held(
+                    "map",
+                    "map[int]*main.price",
+                    path=(
+                        "main.prices (package variable)",
+                        "*main.LRUCache",
+                        "items map[int]*main.price",
+                    ),
+                ),
+            ),
+        ),
+    ),
     "a chain of contexts": (
         "other",
         clues(allocated(), holders=(held("linked list", "*context.valueCtx"),)),
@@ -207,13 +267,7 @@ MADE: dict[str, tuple[str, Clues]] = {
         "cache-no-bound",
         clues(
             allocated(),
-            holders=(
-                held(
-                    "map",
-                    "map[int]*main.price",
-                    path=("main.priceCache (package variable)", "map[int]*main.price"),
-                ),
-            ),
+            holders=(held("map", "map[int]*main.price", container_name="main.priceCache"),),
         ),
     ),
     "a chain of closures": (
@@ -251,6 +305,15 @@ def test_made_evidence_has_its_cause_and_no_other_specific_one(name: str) -> Non
     fitting = [entry.name for entry in CATALOGUE if entry.fits(one)]
     assert fitting[0] == cause
     assert set(fitting) - {cause} <= GENERAL
+
+
+def test_a_ticker_that_dead_goroutines_wait_for_was_stopped() -> None:
+    dead = replace(clues(waiting_in_own("runtime.chanrecv")).finding, evidence="unreachable")
+    ticker = clues(allocated("time.NewTicker"))
+    found = cause_of(ticker)
+    assert found is not None
+    assert found.name == "ticker-not-stopped"
+    assert cause_of(replace(ticker, siblings=(dead,))) is None
 
 
 def test_a_transaction_that_stays_open_is_the_matter_whatever_was_read_in_it() -> None:

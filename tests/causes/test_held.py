@@ -8,6 +8,7 @@ from itertools import permutations
 import pytest
 
 from pytest_echoleak.causes.clues import Clues, Grown
+from pytest_echoleak.causes.explaining import explain
 from pytest_echoleak.causes.held import fold_by_holder, with_holders
 from pytest_echoleak.results import Finding, FindingKind, HeldBy, Location
 
@@ -98,6 +99,27 @@ def test_what_no_dump_tells_of_a_slice_is_found_by_the_line_that_enlarges_it() -
 def test_two_containers_are_two_findings() -> None:
     other = replace(SESSIONS, container_number=2)
     assert len(fold_by_holder([clues(OPEN, SESSIONS), clues(KEY, other)])) == 2
+
+
+def test_library_heap_of_a_goroutine_does_not_join_it_to_another_leak() -> None:
+    """Both come once for each call, and have nothing to do with each other."""
+    waiting = clues(WAIT, kind="goroutine")
+    buffer = Clues(finding(SERVE), (Grown("heap", (SERVE,), (), (False,), 100, 64_000),))
+    held = with_holders(buffer, (GOROUTINES,))
+    rows = Grown(
+        "heap",
+        (
+            Location("database/sql.(*DB).queryDC", "sql.go", 1),
+            Location("database/sql.(*DB).QueryContext", "sql.go", 2),
+            OPEN,
+        ),
+        (),
+        (False, False, True),
+        100,
+        6_400,
+    )
+    told = explain(fold_by_holder([waiting, held, Clues(finding(OPEN), (rows,))]))
+    assert [one.goroutines for one in told] == [100, 0]
 
 
 def test_what_finalizers_of_one_type_keep_is_one_finding() -> None:

@@ -107,6 +107,27 @@ EXPECTED = {
         "main.books (package variable) -> *main.shelf -> order *list.List -> *main.book",
         "list main.books.order",
     ),
+    "paper": (
+        "package variable",
+        "main.papers (package variable) -> *main.shelf -> order *list.List -> *main.paper",
+        "list main.papers.order",
+    ),
+    "leaf": (
+        "package variable",
+        "main.files (package variable) -> *main.archive -> byName map[string]*list.Element"
+        " -> *main.folder -> inner *[24]byte",
+        "map main.files.byName",
+    ),
+    "trie": (
+        "package variable",
+        "main.numbers (package variable) -> *main.trie",
+        "tree main.numbers",
+    ),
+    "slot": (
+        "package variable",
+        "main.turn (package variable) -> chan *main.slots -> *main.slots -> of *[20]byte",
+        "struct main.turn",
+    ),
     "finalizer": ("finalizer", "the finalizer of *main.conn -> peer *main.conn", ""),
     "extra": (
         "package variable",

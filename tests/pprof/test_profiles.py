@@ -23,6 +23,7 @@ from pytest_echoleak.pprof.profiles import (
     decode_heap,
 )
 from pytest_echoleak.pprof.stacks import StackTable
+from pytest_echoleak.pprof.wire import undecoded_profile_class
 from tests.pprof.profile_maker import Maker, recorded
 
 VERSIONS = ("go1.21", "go1.26", "go1.27")
@@ -221,6 +222,26 @@ class TestDamage:
         place = maker.location(("main.f", "main.go", 1))
         with pytest.raises(ProfileError, match="a location that is not in it"):
             decode_heap(maker.sample([place, missing], [1, 1, 1, 1]).data(), stacks)
+
+    @pytest.mark.parametrize("others", [False, True], ids=["first profile", "numbered otherwise"])
+    def test_a_sample_whose_last_field_is_cut(self, others: bool) -> None:
+        """It swallows what marks its end."""
+        stacks = StackTable()
+        if others:
+            stacks.location((("main.other", "main.go", 2),))
+        maker = Maker()
+        maker.location(("main.f", "main.go", 1))
+        message = undecoded_profile_class()()
+        message.ParseFromString(maker.data())
+        message.sample.append(bytes.fromhex("1204010101017a03"))
+        with pytest.raises(ProfileError, match="damaged"):
+            decode_heap(message.SerializeToString(), stacks)
+
+    def test_a_sample_that_is_too_long(self) -> None:
+        maker = Maker()
+        place = maker.location(("main.f", "main.go", 1))
+        with pytest.raises(ProfileError, match="a sample has more than 64,000 bytes"):
+            decode_heap(maker.sample([place] * 70_000, [1, 1, 1, 1]).data())
 
     def test_a_function_that_is_missing(self) -> None:
         maker = Maker()

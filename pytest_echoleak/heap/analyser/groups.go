@@ -125,19 +125,14 @@ const farFromMap = 10
 // joinLists gives a list what a map of its elements leads to from element to element: of those that
 // the map has let go of, as a cache with a capacity does, only the list knows.
 func (f *finder) joinLists(groups []*group) []*group {
-	var list *group
+	var lists, out []*group
 	for _, g := range groups {
 		if g.at >= 0 && g.example.elements[g.at].container == "list" {
-			list = g
-			break
+			lists = append(lists, g)
 		}
 	}
-	if list == nil {
-		return groups
-	}
-	var out []*group
 	for _, g := range groups {
-		if g != list && f.isBeyondMap(g) {
+		if list := besides(lists, g); list != nil && f.isBeyondMap(g) {
 			list.add(g)
 		} else {
 			out = append(out, g)
@@ -146,13 +141,34 @@ func (f *finder) joinLists(groups []*group) []*group {
 	return out
 }
 
+// besides returns the list that the owner of a group's container has, too, or nil.
+func besides(lists []*group, g *group) *group {
+	for _, list := range lists {
+		if list.owner() == g.owner() {
+			return list
+		}
+	}
+	return nil
+}
+
+// owner is the node that has a group's container in a field of its own.
+func (g *group) owner() uint32 {
+	if g.at > 0 {
+		return g.example.elements[g.at-1].last
+	}
+	return g.example.top
+}
+
+// isBeyondMap tells whether most of what a map of a list's elements leads to is far below it: not by
+// its own values, however deep these are, but by the way from element to element.
 func (f *finder) isBeyondMap(g *group) bool {
 	if g.at < 0 || !strings.HasSuffix(g.example.elements[g.at].typ, "]*list.Element") {
 		return false
 	}
 	far := 0
-	for i, h := range g.helds {
-		if g.at < len(h.elements) && f.g.depth[g.targets[i]] > f.g.depth[h.elements[g.at].first]+farFromMap {
+	for _, h := range g.helds {
+		if g.at+1 < len(h.elements) &&
+			f.g.depth[h.elements[g.at+1].first] > f.g.depth[h.elements[g.at].first]+farFromMap {
 			far++
 		}
 	}
@@ -209,6 +225,10 @@ func (g *group) containerOf() int {
 		if g.example.elements[i].container != "" && !g.inChain(best, i) {
 			best = i
 		}
+	}
+	if best >= 0 && g.example.elements[best].container == "channel" && single > best {
+		// One value that goes round, as a lock does: what grows is behind it.
+		best = single
 	}
 	if best < 0 {
 		// A structure of the user's own: a tree, an array of pointers.

@@ -122,6 +122,9 @@ func (f *finder) describeGroup(g *group, scale float64, total int) holder {
 	at := g.containerOf()
 	if at >= 0 {
 		out.Container = f.containerAt(h, at)
+		if f.isTree(g, at) {
+			out.Container.Kind = "tree"
+		}
 	}
 	if h.kind == rootTimer {
 		out.Container = &container{Kind: "timer heap", Type: "timers", Name: "timer heap", Retained: f.g.d.heapBytes}
@@ -130,7 +133,7 @@ func (f *finder) describeGroup(g *group, scale float64, total int) holder {
 	if scale > 1 {
 		// Several of the objects may lie below one entry: then this estimate is too high.
 		out.Retained = uint64(float64(out.Retained) * scale)
-		if most := f.mostRetained(h, at); out.Retained > most {
+		if most := f.mostRetained(h, at); out.Retained > most && most >= out.Bytes {
 			out.Retained = most
 		}
 	}
@@ -187,6 +190,21 @@ func (f *finder) shownShare(g *group) float64 {
 	return float64(shown) / float64(size)
 }
 
+// isTree tells whether a group's nodes lead to each other over few steps for as many as they are.
+func (f *finder) isTree(g *group, at int) bool {
+	const fewest, steps = 40, 4
+	if g.example.elements[at].container != "linked list" || len(g.targets) < fewest {
+		return false
+	}
+	deepest := uint32(0)
+	for i, h := range g.helds {
+		if at < len(h.elements) {
+			deepest = max(deepest, f.g.depth[g.targets[i]]-f.g.depth[h.elements[at].first])
+		}
+	}
+	return int(deepest)*steps < len(g.targets)
+}
+
 func (f *finder) containerAt(h *held, at int) *container {
 	e := &h.elements[at]
 	kind := e.container
@@ -227,7 +245,7 @@ func (f *finder) numberContainers(answers []answer) {
 const namedFromRoot = 3
 
 // containerPath says where a container is as code does: main.sessions, s.cache.items, or, far from
-// its root or below a word without a name, handlers.Previews.pages.
+// its root or below a word without a name, handlers.Previews.cache.
 func containerPath(h *held, at int) string {
 	named := at // what is in a map or slice has no field of its own
 	for named > 0 && h.elements[named].fields == "" {

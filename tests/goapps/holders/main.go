@@ -234,16 +234,76 @@ type shelf struct {
 
 type book struct{ text [88]byte }
 
+type paper struct{ text [56]byte }
+
 //go:noinline
-func (s *shelf) put(i int) {
+func (s *shelf) put(i int, it any) {
 	for name := range s.byName {
 		if len(s.byName) < 10 {
 			break
 		}
 		delete(s.byName, name)
 	}
-	s.byName[strconv.Itoa(i)] = s.order.PushFront(new(book)) // leaks: book
+	s.byName[strconv.Itoa(i)] = s.order.PushFront(it)
 }
+
+//go:noinline
+func newBook() *book { return new(book) } // leaks: book
+
+//go:noinline
+func newPaper() *paper { return new(paper) } // leaks: paper
+
+// An archive forgets the oldest in its list, but not in its map. What it keeps is deep.
+type archive struct {
+	byName map[string]*list.Element
+	order  *list.List
+}
+
+type folder struct{ inner any }
+
+//go:noinline
+func (a *archive) file(i int) {
+	var it any = newLeaf()
+	for depth := 0; depth < 6; depth++ {
+		it = &folder{it}
+	}
+	a.byName[strconv.Itoa(i)] = a.order.PushFront(it)
+	if a.order.Len() > 10 {
+		a.order.Remove(a.order.Back())
+	}
+}
+
+//go:noinline
+func newLeaf() *[24]byte { return new([24]byte) } // leaks: leaf
+
+// A trie has a node for each digit of each number.
+type trie struct{ next [10]*trie }
+
+//go:noinline
+func (t *trie) add(i int) {
+	for ; i > 0; i /= 10 {
+		if t.next[i%10] == nil {
+			t.next[i%10] = newTrie()
+		}
+		t = t.next[i%10]
+	}
+}
+
+//go:noinline
+func newTrie() *trie { return new(trie) } // leaks: trie
+
+// A channel of one is the lock of what goes round in it.
+type slots struct{ of [2_000]*[20]byte }
+
+//go:noinline
+func takeSlot(i int) {
+	s := <-turn
+	s.of[i] = newSlot()
+	turn <- s
+}
+
+//go:noinline
+func newSlot() *[20]byte { return new([20]byte) } // leaks: slot
 
 // A porter keeps the keys in a map on his own stack, of which the compiler leaves no trace.
 func keepKeys() {
@@ -277,6 +337,10 @@ var (
 	doors    = make(chan int)
 	lockers  = make(chan int)
 	books    = &shelf{map[string]*list.Element{}, list.New()}
+	papers   = &shelf{map[string]*list.Element{}, list.New()}
+	files    = &archive{map[string]*list.Element{}, list.New()}
+	numbers  = &trie{}
+	turn     = make(chan *slots, 1)
 	askedFor = make(chan int)
 	// A ticker knows the runtime's timers, but holds none of the others.
 	titles []string
@@ -302,7 +366,11 @@ func (s *server) round(handler http.Handler, count, base int) {
 		extra(i)
 		doors <- i
 		lockers <- i
-		books.put(i)
+		books.put(i, newBook())
+		papers.put(i, newPaper())
+		files.file(i)
+		numbers.add(i)
+		takeSlot(i)
 		entitle(i)
 		past.do()
 		past.wrap(i)
@@ -319,6 +387,7 @@ func main() {
 	hall := &house{byGuest: map[string][]*twin{}}
 	go hall.open()
 	go keepKeys()
+	turn <- new(slots)
 	s := &server{"front", &cache{}}
 	s.serve(keepRequests(http.NotFoundHandler()), count)
 	cancel()
