@@ -119,13 +119,12 @@ class _Judging:
         growing: list[tuple[Fold, Trend]] = []
         functions: defaultdict[str, list[Fold]] = defaultdict(list)
         for fold in folds:
-            found = self._trend(fold.growth)
-            if found is not Trend.EXCLUDED and self._is_capacity(fold):
-                continue
+            grown, found = fold, self._trend(fold.growth)
+            if found is Trend.EXCLUDED and (rising := self._rising(fold)):
+                grown, found = rising, self._trend(rising.growth)
             if found is not Trend.EXCLUDED:
-                growing.append((fold, found))
-            elif rising := self._rising(fold):
-                growing.append((rising, self._trend(rising.growth)))
+                if not self._is_capacity(grown):
+                    growing.append((grown, found))
             elif fold.own and fold.kind == "heap":
                 functions[fold.frame.function].append(fold)
         known = {fold.frame.function for fold, _ in growing}

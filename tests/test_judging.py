@@ -76,3 +76,18 @@ def test_a_containers_capacity_is_not_taken_for_its_growth(
     judgement = judged(series(ROUNDS, heap))
     found = [one for one in judgement.steady if one.location.line == slots.line]
     assert bool(found) == leaks
+
+
+def test_neither_is_the_capacity_of_what_is_kept_at_the_same_line() -> None:
+    """Of a cache with a janitor, on a machine with much else to do: the rounds as they were."""
+    came = (1_420, 828, 0, 1_256, -840, 444, -124, -476, 3_272, 160, -236, 120, 120, -4, -40)
+    grew = (16_128, 3_328, 18_472, 4_096, 0, 0, 0, 0, 24_624, 18_464)
+    entries, table = (*came, 120, 36, -884), (*grew, *(0,) * 8)
+    rounds = (*ROUNDS, 1_150, 987, 987, 987, 987, 986, 1_225, 1_282, 1_409)
+    inner = HANDLER._replace(function="example.org/ttl.(*Cache).Set", file="ttl.go", line=9)
+    heap: dict[Stack, Growth] = {
+        (HANDLER, SERVE): growth(entries),
+        (inner, HANDLER, SERVE): Growth((0,) * len(rounds), table),
+    }
+    judgement = judged(series(rounds, heap))
+    assert judgement.steady + judgement.unclear == ()
