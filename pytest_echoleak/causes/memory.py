@@ -53,6 +53,10 @@ def _put_by(clues: Clues, pattern: re.Pattern[str]) -> bool:
     )
 
 
+def _are_jobs(clues: Clues) -> bool:
+    return any(one.container_type.endswith("*cron.Entry") for one in clues.holders)
+
+
 def _is_in_collection(clues: Clues) -> bool:
     return held_in(clues, "map") or held_in(clues, "slice")
 
@@ -181,7 +185,7 @@ CAUSES: tuple[Cause, ...] = (
         "each call adds a job to a schedule, and none is ever removed",
         "keep the id that adding returns, and remove the job when it is done",
         "go doc github.com/robfig/cron/v3.Cron.Remove",
-        lambda clues: _put_by(clues, _SCHEDULES),
+        lambda clues: _put_by(clues, _SCHEDULES) or _are_jobs(clues),
         gathers=_kept_together,
     ),
     Cause(

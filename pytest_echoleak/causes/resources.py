@@ -158,12 +158,11 @@ def _is_ticker(clues: Clues) -> bool:
 
 def _is_of_dead_goroutines(clues: Clues) -> bool:
     """Tell whether goroutines that are proved dead came as often: they wait for what this made."""
+    dead = [one.goroutines_per_iteration for one in clues.siblings if one.evidence == "unreachable"]
     rate = clues.finding.rate
     return any(
-        one.kind == "goroutine"
-        and one.evidence == "unreachable"
-        and abs(one.goroutines_per_iteration - rate) <= _SAME_RATE * rate
-        for one in clues.siblings
+        rate >= each > 0 and abs(rate - round(rate / each) * each) <= _SAME_RATE * rate
+        for each in dead
     )
 
 

@@ -133,6 +133,10 @@ MADE: dict[str, tuple[str, Clues]] = {
             trials=(Trial("GET /{i}", 100, 0, same_value=True),),
         ),
     ),
+    "jobs of a schedule, with what they captured": (
+        "listener-not-removed",
+        clues(allocated(), holders=(held("slice", "[]*cron.Entry"),)),
+    ),
     "a tree": ("other", clues(allocated(), holders=(held("tree", "*main.node"),))),
     "a lock in each session": (
         "unbounded-map",
@@ -309,7 +313,7 @@ def test_made_evidence_has_its_cause_and_no_other_specific_one(name: str) -> Non
 
 def test_a_ticker_that_dead_goroutines_wait_for_was_stopped() -> None:
     dead = replace(clues(waiting_in_own("runtime.chanrecv")).finding, evidence="unreachable")
-    ticker = clues(allocated("time.NewTicker"))
+    ticker = clues(allocated("time.NewTicker", count=3_000))
     found = cause_of(ticker)
     assert found is not None
     assert found.name == "ticker-not-stopped"

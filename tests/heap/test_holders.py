@@ -123,6 +123,12 @@ EXPECTED = {
         "main.numbers (package variable) -> *main.trie",
         "tree main.numbers",
     ),
+    "dictionary": (
+        "package variable",
+        "main.words (package variable) -> *main.dictionary -> next map[int]*main.dictionary"
+        " -> *main.dictionary",
+        "map main.words.next",
+    ),
     "slot": (
         "package variable",
         "main.turn (package variable) -> chan *main.slots -> *main.slots -> of *[20]byte",

@@ -119,9 +119,6 @@ func (f *finder) merge(groups []*group) []*group {
 	return out
 }
 
-// So far below a map of a list's elements lies what only the list's own pointers lead to.
-const farFromMap = 10
-
 // joinLists gives a list what a map of its elements leads to from element to element: of those that
 // the map has let go of, as a cache with a capacity does, only the list knows.
 func (f *finder) joinLists(groups []*group) []*group {
@@ -159,20 +156,22 @@ func (g *group) owner() uint32 {
 	return g.example.top
 }
 
-// isBeyondMap tells whether most of what a map of a list's elements leads to is far below it: not by
-// its own values, however deep these are, but by the way from element to element.
+// isBeyondMap tells whether a map of a list's elements leads to most of its objects by the way from
+// element to element: further than to the values of elements that are its own.
 func (f *finder) isBeyondMap(g *group) bool {
 	if g.at < 0 || !strings.HasSuffix(g.example.elements[g.at].typ, "]*list.Element") {
 		return false
 	}
-	far := 0
+	// From a map's header over its directory, a table, a group and an element to the value.
+	const stepsInMap = 6
+	beyond := 0
 	for _, h := range g.helds {
 		if g.at+1 < len(h.elements) &&
-			f.g.depth[h.elements[g.at+1].first] > f.g.depth[h.elements[g.at].first]+farFromMap {
-			far++
+			f.g.depth[h.elements[g.at+1].first] > f.g.depth[h.elements[g.at].first]+stepsInMap {
+			beyond++
 		}
 	}
-	return 2*far > len(g.helds)
+	return 2*beyond > len(g.helds)
 }
 
 // inChain tells whether an element is a later node of the chain that another begins.

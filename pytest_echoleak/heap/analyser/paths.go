@@ -334,6 +334,16 @@ func (n *namer) elements(path []uint32) []element {
 
 const maxPeriod = 3
 
+// hasContainer tells whether nodes hang from each other in maps or slices: these are what grows.
+func hasContainer(elements []element) bool {
+	for _, e := range elements {
+		if e.container != "" && e.container != "linked list" {
+			return true
+		}
+	}
+	return false
+}
+
 // isLink tells whether values of a type may hold the next one of their type: a node, a closure.
 func isLink(typ string) bool { return strings.HasPrefix(typ, "*") || strings.HasPrefix(typ, "func ") }
 
@@ -356,7 +366,9 @@ func fold(out []element) []element {
 			continue
 		}
 		out[last-1].last = out[len(out)-1].last
-		out[last-period].container = "linked list"
+		if !hasContainer(out[last-period : last]) {
+			out[last-period].container = "linked list"
+		}
 		return out[:last]
 	}
 	return out

@@ -226,7 +226,7 @@ func (h *house) open() {
 	h.visits = nil
 }
 
-// A shelf has room for ten: whoever is the eleventh is taken off the map, but not off the list.
+// A shelf has room for three: whoever is the fourth is taken off the map, but not off the list.
 type shelf struct {
 	byName map[string]*list.Element
 	order  *list.List
@@ -239,7 +239,7 @@ type paper struct{ text [56]byte }
 //go:noinline
 func (s *shelf) put(i int, it any) {
 	for name := range s.byName {
-		if len(s.byName) < 10 {
+		if len(s.byName) < 3 {
 			break
 		}
 		delete(s.byName, name)
@@ -292,6 +292,22 @@ func (t *trie) add(i int) {
 //go:noinline
 func newTrie() *trie { return new(trie) } // leaks: trie
 
+// A dictionary is a trie of maps.
+type dictionary struct{ next map[int]*dictionary }
+
+//go:noinline
+func (d *dictionary) add(i int) {
+	for ; i > 0; i /= 10 {
+		if d.next[i%10] == nil {
+			d.next[i%10] = newDictionary()
+		}
+		d = d.next[i%10]
+	}
+}
+
+//go:noinline
+func newDictionary() *dictionary { return &dictionary{map[int]*dictionary{}} } // leaks: dictionary
+
 // A channel of one is the lock of what goes round in it.
 type slots struct{ of [2_000]*[20]byte }
 
@@ -340,6 +356,7 @@ var (
 	papers   = &shelf{map[string]*list.Element{}, list.New()}
 	files    = &archive{map[string]*list.Element{}, list.New()}
 	numbers  = &trie{}
+	words    = newDictionary()
 	turn     = make(chan *slots, 1)
 	askedFor = make(chan int)
 	// A ticker knows the runtime's timers, but holds none of the others.
@@ -370,6 +387,7 @@ func (s *server) round(handler http.Handler, count, base int) {
 		papers.put(i, newPaper())
 		files.file(i)
 		numbers.add(i)
+		words.add(i)
 		takeSlot(i)
 		entitle(i)
 		past.do()
