@@ -20,7 +20,7 @@ _GOLDEN = (math.sqrt(5) - 1) / 2
 _SETTLED = 15_000
 # So many leaking iterations at the rate `detect` are enough to tell their line from chance.
 _EVENTS = 200
-_MOST_SILENCE = 1.25
+_MOST_SILENCE = 2.0
 # As many as silence must last to exclude a leak (trends.py).
 _CONFIRMING_EVENTS = 20
 # Long enough for what runs once a second, and for so many events of the slowest growth.

@@ -131,6 +131,8 @@ def make_series(
     What grew in the `idle` round, with the same snapshots and no load, is ours or the clock's, and
     is subtracted: per request of ours where it is a whole number per request, else per second. A
     stack that surely grows by the clock, at a third of its rate under load or more, is all its.
+    What went in the idle round is taken from the round behind it: what requests put there must
+    grow beyond what it was when the load paused, or it only comes and goes by the clock.
     `unreachable` are all goroutines that were proved so after the last round.
     """
     rounds = tuple(rounds)
@@ -269,7 +271,8 @@ def _without_own(
 ) -> Held:
     """Subtract what the idle round shows to be ours or the clock's."""
     if own.count <= 0 and own.bytes <= 0:
-        return held
+        went = item.before is idle.after
+        return Held(held.count + own.count, held.bytes + own.bytes) if went else held
     ours = max(_own_requests(idle, kind), 1)
     requests = _own_requests(item, kind) / ours
     ticks = max(requests, item.seconds / max(idle.seconds, 1e-3))

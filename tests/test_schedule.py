@@ -40,6 +40,7 @@ def test_a_container_that_grew_late_gets_the_silence_that_excludes_a_leak() -> N
     """Six tenths of all iterations."""
     assert next_round(20_000, 10_000, steady=False, last_grew=8_400) == 1_000
     assert next_round(21_000, 10_000, steady=False, last_grew=8_400) == 0
+    assert next_round(20_000, 10_000, steady=False, last_grew=15_000) == 17_500
     assert next_round(20_000, 10_000, steady=False, last_grew=19_000) == 0
 
 

@@ -108,6 +108,15 @@ class TestOwnRequests:
         idle = Round(0, shots[-1], snapshot({SITE: 300}, requests=12))
         assert make_series(rounds(*shots), idle).heap[SITE].count == (100, 100, 100)
 
+    def test_what_fell_while_idle_must_come_again_before_the_round_behind_it_grows(self) -> None:
+        """A cache whose entries live for a second is as full as it was when the load paused."""
+        shots = [snapshot({SITE: count}, at=count) for count in (0, 100, 200)]
+        rested = snapshot({SITE: 30}, at=1_200)
+        behind = Round(100, rested, snapshot({SITE: 210}, at=1_300))
+        made = make_series([*rounds(*shots), behind], Round(0, shots[-1], rested))
+        assert made.heap[SITE].count == (100, 100, 10)
+        assert made.totals.count == (100, 100, 10)
+
     def test_what_fell_while_idle_is_not_added(self) -> None:
         shots = [snapshot({SITE: k * 100}, requests=k * 3) for k in range(4)]
         idle = Round(0, shots[-1], snapshot({SITE: 200}, requests=12))
