@@ -24,7 +24,13 @@ from pytest_echoleak.ownership import Ownership
 from pytest_echoleak.pprof.frames import Stack
 from pytest_echoleak.reasons import reason_of
 from pytest_echoleak.results import Bounds, LeakReport, Progress, VerdictName
-from pytest_echoleak.schedule import confirming_round, idle_seconds, last_growth, next_round
+from pytest_echoleak.schedule import (
+    confirming_round,
+    idle_seconds,
+    last_growth,
+    next_round,
+    pause_share,
+)
 from pytest_echoleak.series import Held, Kind, Round, make_series
 from pytest_echoleak.service import EchoService
 from pytest_echoleak.services.attached import exclusive
@@ -225,9 +231,9 @@ class _Check:
             if enough or self._clock.over or proven:
                 return
 
-    def _round(self, iterations: int) -> None:
+    def _round(self, iterations: int, pause: float = 0.0) -> None:
         """Measure one round; where goroutines came in it, ask whether they can ever end."""
-        self._measurement.round(iterations)
+        self._measurement.round(iterations, pause)
         rounds = self._measurement.rounds
         if rounds and _came(rounds[-1]) > 0 and _came(self._whole()) >= FEWEST_PROVEN:
             self._dumping.before_proof()
@@ -258,7 +264,8 @@ class _Check:
                 )
                 return _Outcome(verdict, judgement, reason)
             try:
-                self._round(wanted)
+                done = self._measurement.iterations
+                self._round(wanted, pause_share(judgement.folds, done, self._options.plateau))
             except ServiceError as error:
                 return self._leak_until(error)
 

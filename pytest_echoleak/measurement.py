@@ -17,6 +17,7 @@ from pytest_echoleak.workload.driver import Driver
 
 _BATCH_SECONDS = 0.25
 _LARGEST_BATCH = 1_000
+_PARTS_BETWEEN_PAUSES = 8
 _DYING_SECONDS = 1.0
 
 
@@ -71,11 +72,14 @@ class Measurement:
         self.warmed_up = self._drive(iterations, "warm-up")
         self.first = self.last = self._snapshot(None)
 
-    def round(self, iterations: int) -> None:
-        """Run one round, a shorter one where the time is up, and snapshot it."""
+    def round(self, iterations: int, pause: float = 0.0) -> None:
+        """Run one round, a shorter one where the time is up, and snapshot it.
+
+        `pause`: for how long to rest after a moment of load, as a multiple of what that took.
+        """
         assert self.last is not None, "warm_up comes first"
         before = self.last
-        done = self._drive(iterations, f"round {len(self.rounds) + 1}")
+        done = self._drive(iterations, f"round {len(self.rounds) + 1}", pause)
         self.last = self._snapshot(before)
         if done:
             self.rounds.append(Round(done, before, self.last))
@@ -107,10 +111,11 @@ class Measurement:
         self._identity = self._service.instance.identity()
         return self._drive(iterations, "replay")
 
-    def _drive(self, iterations: int, phase: str) -> int:
+    def _drive(self, iterations: int, phase: str, pause: float = 0.0) -> int:
         done = 0
+        parts = _PARTS_BETWEEN_PAUSES if pause else 1
         while done < iterations and not self._clock.over:
-            count = min(self._batch, iterations - done)
+            count = min(max(self._batch // parts, 1), iterations - done)
             began = time.monotonic()
             first = self._service.take_numbers(count)
             try:
@@ -119,7 +124,11 @@ class Measurement:
                 self._driver.rest()
                 place = f"{phase}, iteration {done + error.number - first + 1:,} of {iterations:,}"
                 self._explain(error, place)
-            self._adapt(count, time.monotonic() - began)
+            seconds = time.monotonic() - began
+            if pause:
+                time.sleep(pause * seconds)
+            else:
+                self._adapt(count, seconds)
             done += count
             self._report(phase, done, iterations)
         self._driver.rest()

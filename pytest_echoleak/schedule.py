@@ -9,7 +9,7 @@ from itertools import accumulate
 from pytest_echoleak.folding import Fold
 from pytest_echoleak.series import Round
 from pytest_echoleak.steadiness import is_whole
-from pytest_echoleak.trends import SILENT_SHARE
+from pytest_echoleak.trends import SILENT_SHARE, in_steps
 
 # The first extending round is so many times as long as all before it.
 _EXTENSION = 2
@@ -23,6 +23,7 @@ _EVENTS = 200
 _MOST_SILENCE = 2.0
 # As many as silence must last to exclude a leak (trends.py).
 _CONFIRMING_EVENTS = 20
+_PAUSE = 2.0
 # Long enough for what runs once a second, and for so many events of the slowest growth.
 _SHORTEST_IDLE_SECONDS = 1.1
 _IDLE_EVENTS = 20
@@ -53,6 +54,17 @@ def next_round(
     if again <= done < silent <= _MOST_SILENCE * again:
         return silent - done
     return _part(done, again - done, max(again // (2 * _PARTS), 1))
+
+
+def pause_share(folds: Sequence[Fold], done: int, plateau: int) -> float:
+    """Return how long to rest between moments of load, as a multiple of what these last.
+
+    A container is as large as the most that it ever held: what lives for a second takes more of it
+    whenever requests get faster. At a third of their rate it has room, and a leak grows all the
+    same. `folds` are what still grows after `done` iterations.
+    """
+    late = done >= plateau > 0
+    return _PAUSE if late and folds and all(in_steps(fold.growth) for fold in folds) else 0.0
 
 
 def last_growth(folds: Sequence[Fold], rounds: Sequence[int]) -> int:

@@ -9,7 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_echoleak.folding import Fold
-from pytest_echoleak.schedule import confirming_round, idle_seconds, last_growth, next_round
+from pytest_echoleak.schedule import (
+    confirming_round,
+    idle_seconds,
+    last_growth,
+    next_round,
+    pause_share,
+)
 from pytest_echoleak.series import Growth, Round
 from tests.made_series import HANDLER, SITE, growth
 from tests.made_snapshots import snapshot
@@ -42,6 +48,17 @@ def test_a_container_that_grew_late_gets_the_silence_that_excludes_a_leak() -> N
     assert next_round(21_000, 10_000, steady=False, last_grew=8_400) == 0
     assert next_round(20_000, 10_000, steady=False, last_grew=15_000) == 17_500
     assert next_round(20_000, 10_000, steady=False, last_grew=19_000) == 0
+
+
+def test_containers_alone_get_a_slower_load_beyond_the_plateau() -> None:
+    """What lives for a second needs less of them then; a leak grows by the request."""
+    table = Fold("heap", HANDLER, SITE, 1, Growth((0, 0), (4_096, 8_192)), own=True)
+    entries = Fold("heap", HANDLER, SITE, 1, Growth((50, 60), (3_200, 3_840)), own=True)
+    assert pause_share([table], 10_000, 10_000) > 0
+    assert pause_share([table], 9_000, 10_000) == 0
+    assert pause_share([table], 9_000, 0) == 0
+    assert pause_share([table, entries], 10_000, 10_000) == 0
+    assert pause_share([], 10_000, 10_000) == 0
 
 
 def test_the_last_growth_is_where_something_came() -> None:
