@@ -19,6 +19,8 @@ _BATCH_SECONDS = 0.25
 _LARGEST_BATCH = 1_000
 _PARTS_BETWEEN_PAUSES = 8
 _DYING_SECONDS = 1.0
+# So long may an engine take to write down what was printed.
+_LOG_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
@@ -157,6 +159,7 @@ class Measurement:
         limit = time.monotonic() + (_DYING_SECONDS if error.__cause__ else 0.0)
         while (ending := instance.ending()) is None and time.monotonic() < limit:
             time.sleep(0.05)
+        time.sleep(_LOG_SECONDS)
         log = self._service.logs()
         if ending is not None:
             text = f"{instance.name} ended ({ending}) in {place} of the check: {error.what}"

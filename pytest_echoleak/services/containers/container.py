@@ -57,6 +57,8 @@ _STOP_SECONDS = 5
 _PUBLISH_SECONDS = 10.0
 _CREATED_LATE_SECONDS = 1.0
 _SIGNAL_BASE = 128
+# The engine may learn that it was for memory a moment after it learns of the end.
+_OOM_SECONDS = 0.5
 
 
 def start_container(
@@ -370,6 +372,10 @@ class ContainerInstance:
             raise
 
     def _ending_of(self, found: Mapping[str, Any] | None) -> str | None:
+        limit = time.monotonic() + _OOM_SECONDS
+        while found and _was_killed(found["State"]) and time.monotonic() < limit:
+            time.sleep(0.05)
+            found = self._inspect()
         if found is None:
             return "its container was removed"
         return describe_ending(found["State"], self._spec.memory)
@@ -379,6 +385,12 @@ class ContainerInstance:
         if network and self._spec.network not in {None, network}:
             with engine_errors(self._engine.host, f"join the network {network}"):
                 self._engine.client.api.connect_container_to_network(self._container, network)
+
+
+def _was_killed(state: Mapping[str, Any]) -> bool:
+    """Tell whether a SIGKILL ended it, of which nobody has said yet that it was for memory."""
+    killed = state["ExitCode"] == _SIGNAL_BASE + signal.SIGKILL and not state["Running"]
+    return killed and not state.get("OOMKilled")
 
 
 def describe_ending(state: Mapping[str, Any], memory: str) -> str | None:
