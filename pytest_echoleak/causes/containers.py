@@ -16,7 +16,8 @@ from pytest_echoleak.causes.clues import Clues, Grown, called
 from pytest_echoleak.causes.evidence import events
 from pytest_echoleak.results import Location
 
-ContainerKind: TypeAlias = Literal["map", "sync.Map", "slice", "string", "list"]
+ContainerKind: TypeAlias = Literal["map", "sync.Map", "slice", "string", "list", "channel", "tree"]
+"""The last two only a holder tells."""
 
 # A container that takes an entry each time grows by a few objects for a thousand of them, ...
 _FEW_OBJECTS = 0.1
@@ -76,6 +77,14 @@ def held_in(clues: Clues, kind: ContainerKind) -> bool:
     kinds = {known for one in containers(clues) for known in _kinds(one.kind)}
     # A map beside a list of its entries is what a cache looks like.
     return kinds == {kind} or (kind == "map" and kinds == {"map", "list"})
+
+
+def is_enlarged_slice(clues: Clues) -> bool:
+    """Tell whether a few slices became longer, wherever they are kept."""
+    moved = [one for one in clues.heap if "runtime.growslice" in one.inner]
+    whole = sum(one.bytes for one in clues.heap)
+    few = sum(one.count for one in clues.heap) <= _FEW_OBJECTS * clues.iterations
+    return few and whole > 0 and 2 * sum(one.bytes for one in moved) > whole
 
 
 def named(clues: Clues, words: str) -> bool:

@@ -63,9 +63,13 @@ def _is_request(function: str) -> bool:
 
 def in_step(clues: Clues, head: Clues) -> bool:
     """Tell whether this came as often as `head` did, or a whole number of times as often."""
-    came, leading = events(clues), events(head)
+    return keeps_step(events(clues), events(head), strays=_STRAYS)
+
+
+def keeps_step(came: float, leading: float, *, strays: float = 0.0) -> bool:
+    """Tell whether one number or rate is another's, or a whole number of times that."""
     times = round(came / leading) if leading > 0 else 0
-    return times >= 1 and abs(came - times * leading) <= _STRAYS + _IN_STEP * came
+    return times >= 1 and abs(came - times * leading) <= strays + _IN_STEP * came
 
 
 def events(clues: Clues) -> float:

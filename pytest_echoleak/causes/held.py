@@ -123,6 +123,7 @@ def _key(clues: Clues, heads: Sequence[Finding], above: Mapping[int, int]) -> _K
     largest = next(iter(clues.finding.holders), None)
     if largest is None or largest.container or largest.share < _MOSTLY:
         return None
+    # Of an object whose type is not known it is "a finalizer": that may be anybody's.
     if largest.root_kind == "finalizer" and " of " in largest.path[0]:
         return ("finalizer", largest.path[:1])
     if not largest.goroutine or largest.alone < _MOSTLY * largest.objects:

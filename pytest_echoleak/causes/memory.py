@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from pytest_echoleak.causes.cause import OTHER, Cause
 from pytest_echoleak.causes.clues import Clues
-from pytest_echoleak.causes.containers import containers, held_in, named
+from pytest_echoleak.causes.containers import containers, held_in, is_enlarged_slice, named
 from pytest_echoleak.causes.evidence import (
     below,
     in_step,
@@ -26,8 +26,6 @@ _LONG_BYTES = 256
 _SHORT_SHARE = 0.25
 _CACHE_WORDS = r"(?:\b|_|[A-Za-z0-9](?=[CM]))(?:[Cc]ache|[Mm]emoi[sz]e)"
 _LOCK = re.compile(r"\*?sync\.(RW)?Mutex$")
-# What hangs by so few objects from so many bytes became larger, and not more.
-_FEW_OBJECTS = 0.1
 # Of libraries: what puts something where it stays until it is taken out.
 _REGISTRIES = re.compile(
     r"^expvar\.(Publish|New(Int|Float|Map|String))$"
@@ -75,8 +73,9 @@ def _is_cache(clues: Clues) -> bool:
 
     That it has an entry for each key is no evidence: so have counters, locks and sessions.
     """
-    names = re.compile(_CACHE_WORDS)
-    called_so = any(names.search(name) for one in clues.holders for name in _names_of(one))
+    called_so = any(
+        re.search(_CACHE_WORDS, name) for one in clues.holders for name in _names_of(one)
+    )
     return held_in(clues, "map") and (called_so or named(clues, _CACHE_WORDS))
 
 
@@ -97,14 +96,6 @@ def _is_in_map(clues: Clues) -> bool:
     """What grows with new values alone is kept by value, where neither holder nor growth tells."""
     unseen = not clues.holders and not containers(clues)
     return held_in(clues, "map") or (clues.per_value is True and unseen)
-
-
-def _is_enlarged_slice(clues: Clues) -> bool:
-    """Tell whether a few slices became longer, wherever they are kept."""
-    moved = [one for one in clues.heap if "runtime.growslice" in one.inner]
-    whole = sum(one.bytes for one in clues.heap)
-    few = sum(one.count for one in clues.heap) <= _FEW_OBJECTS * clues.iterations
-    return few and whole > 0 and 2 * sum(one.bytes for one in moved) > whole
 
 
 def _is_lock_map(clues: Clues) -> bool:
@@ -257,7 +248,7 @@ CAUSES: tuple[Cause, ...] = (
         "a map only grows: entries are added, and none went while this check ran",
         "delete the entry on every way out (defer), or put a capacity or a time to live on the map",
         "go doc builtin.delete",
-        lambda clues: _is_in_map(clues) and not _is_enlarged_slice(clues),
+        lambda clues: _is_in_map(clues) and not is_enlarged_slice(clues),
         gathers=_kept_together,
     ),
     Cause(
@@ -265,7 +256,7 @@ CAUSES: tuple[Cause, ...] = (
         "a slice only grows: elements are appended, and none went while this check ran",
         "keep the last N only (a ring), or write them out and empty the slice",
         "go doc slices.Delete",
-        lambda clues: held_in(clues, "slice") or _is_enlarged_slice(clues),
+        lambda clues: held_in(clues, "slice") or is_enlarged_slice(clues),
         gathers=_kept_together,
     ),
     Cause(
@@ -290,7 +281,7 @@ CAUSES: tuple[Cause, ...] = (
         "a tree only grows: nodes are added, and none went while this check ran",
         "remove what is not needed any more, or build it anew from time to time",
         "go doc builtin.new",
-        lambda clues: any(one.container == "tree" for one in clues.holders),
+        lambda clues: held_in(clues, "tree"),
         gathers=_kept_together,
     ),
     Cause(
@@ -306,7 +297,7 @@ CAUSES: tuple[Cause, ...] = (
         "a channel's buffer fills: values are sent, and hardly any is received",
         "let its receiver keep up, or give it a small buffer and drop what does not fit",
         "go doc builtin.make",
-        lambda clues: any(one.container == "channel" for one in clues.holders),
+        lambda clues: held_in(clues, "channel"),
         gathers=_kept_together,
     ),
     Cause(

@@ -12,6 +12,7 @@ from pytest_echoleak.causes.evidence import (
     below,
     in_step,
     is_request_part,
+    keeps_step,
     notably,
     runs_through,
     somewhere,
@@ -77,7 +78,6 @@ _METRICS = re.compile(
 _KEEP_CONTEXTS = ("context.(*cancelCtx).propagateCancel", "time.AfterFunc")
 _PREPARE = ("database/sql.(*DB).PrepareContext", "database/sql.(*DB).Prepare")
 _TICKERS = ("time.NewTicker", "time.Tick")
-_SAME_RATE = 0.02
 _TIMERS = ("time.AfterFunc", "time.NewTimer", "time.After")
 
 
@@ -160,10 +160,7 @@ def _is_of_dead_goroutines(clues: Clues) -> bool:
     """Tell whether goroutines that are proved dead came as often: they wait for what this made."""
     dead = [one.goroutines_per_iteration for one in clues.siblings if one.evidence == "unreachable"]
     rate = clues.finding.rate
-    return any(
-        rate >= each > 0 and abs(rate - round(rate / each) * each) <= _SAME_RATE * rate
-        for each in dead
-    )
+    return any(rate >= each and keeps_step(rate, each) for each in dead)
 
 
 def _is_of_ticker(clues: Clues, head: Clues) -> bool:

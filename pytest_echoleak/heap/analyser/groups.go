@@ -176,9 +176,8 @@ func (f *finder) isBeyondMap(g *group) bool {
 
 // inChain tells whether an element is a later node of the chain that another begins.
 func (g *group) inChain(begin, at int) bool {
-	const chain = "linked list"
 	elements := g.example.elements
-	return begin >= 0 && at-begin < maxPeriod && elements[begin].container == chain && elements[at].container == chain
+	return begin >= 0 && at-begin < maxPeriod && elements[begin].container == linkedList && elements[at].container == linkedList
 }
 
 func (f *finder) bytesOf(g *group) (sum uint64) {

@@ -193,7 +193,7 @@ func (f *finder) shownShare(g *group) float64 {
 // isTree tells whether a group's nodes lead to each other over few steps for as many as they are.
 func (f *finder) isTree(g *group, at int) bool {
 	const fewest, steps = 40, 4
-	if g.example.elements[at].container != "linked list" || len(g.targets) < fewest {
+	if g.example.elements[at].container != linkedList || len(g.targets) < fewest {
 		return false
 	}
 	deepest := uint32(0)

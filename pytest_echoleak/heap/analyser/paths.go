@@ -332,12 +332,15 @@ func (n *namer) elements(path []uint32) []element {
 	return out
 }
 
-const maxPeriod = 3
+const (
+	maxPeriod  = 3
+	linkedList = "linked list" // nodes that hang from each other, as a container
+)
 
 // hasContainer tells whether nodes hang from each other in maps or slices: these are what grows.
 func hasContainer(elements []element) bool {
 	for _, e := range elements {
-		if e.container != "" && e.container != "linked list" {
+		if e.container != "" && e.container != linkedList {
 			return true
 		}
 	}
@@ -367,7 +370,7 @@ func fold(out []element) []element {
 		}
 		out[last-1].last = out[len(out)-1].last
 		if !hasContainer(out[last-period : last]) {
-			out[last-period].container = "linked list"
+			out[last-period].container = linkedList
 		}
 		return out[:last]
 	}
