@@ -161,6 +161,9 @@ LEAKS: dict[str, Model] = {
     "in a queue's line, each": leak_and_queue(1.0, 40, 160, 640),
 }
 
+AT_DETECT = tuple(name for name in LEAKS if "one in 100" in name)
+"""The leaks that are as rare as `detect` accepts: only these are missed now and then."""
+
 
 def healthy_at(make: Callable[[random.Random], LevelAt], *, goes: bool = False) -> Model:
     """Return the model of a healthy service with one hard place; `goes`: idle, it lets all go."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 
@@ -47,19 +48,21 @@ def run(name: str, seeds: range) -> Rates:
     return found
 
 
-def run_all(checks: dict[str, int], processes: int | None = None) -> dict[str, Rates]:
-    """Take so many checks of each model, in several processes."""
+def run_all(checks: dict[str, int], processes: int | None = None) -> Iterator[tuple[str, Rates]]:
+    """Take so many checks of each model, in several processes; yield each model when it is done."""
     jobs = [
         (name, range(start, min(start + _CHUNK, count)))
         for name, count in checks.items()
         for start in range(0, count, _CHUNK)
     ]
-    found = {name: Rates() for name in checks}
     with ProcessPoolExecutor(processes or os.cpu_count()) as pool:
         names, seeds = zip(*jobs, strict=True)
+        found = Rates()
         for name, rates in zip(names, pool.map(run, names, seeds), strict=True):
-            found[name].add(rates)
-    return found
+            found.add(rates)
+            if found.checks == checks[name]:
+                yield name, found
+                found = Rates()
 
 
 def first_seeds(name: str, verdict: str, checks: int, most: int = 3) -> list[int]:
