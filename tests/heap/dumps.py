@@ -8,10 +8,12 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from pytest_echoleak.heap.analysis import Question
 from tests.goapps import app
 
 COUNT = 100
 SOURCE = app("holders") / "main.go"
+SOURCES = (SOURCE, SOURCE.with_name("structures.go"))
 
 
 @dataclass(frozen=True)
@@ -34,9 +36,16 @@ def make_dumps(folder: Path, toolchain: str, *build_flags: str) -> Dumps:
     return dumps
 
 
-def line_of(leak: str) -> int:
-    """Return the line that the comment "leaks: NAME" marks."""
-    for number, text in enumerate(SOURCE.read_text().splitlines(), 1):
-        if re.search(rf"// leaks: {leak}$", text):
-            return number
+def place_of(leak: str) -> tuple[str, int]:
+    """Return the file and the line that the comment "leaks: NAME" marks."""
+    for source in SOURCES:
+        for number, text in enumerate(source.read_text().splitlines(), 1):
+            if re.search(rf"// leaks: {leak}$", text):
+                return str(source), number
     raise LookupError(leak)
+
+
+def question(leak: str) -> Question:
+    """Return the question who holds what that line allocated."""
+    file, line = place_of(leak)
+    return Question(leak, file=file, line=line)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pytest_echoleak.__main__ import main
-from tests.heap.dumps import Dumps, line_of, make_dumps
+from tests.heap.dumps import Dumps, make_dumps, place_of
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +23,7 @@ def test_one_dump_by_allocation_site_and_dominator(
     out = capsys.readouterr().out.splitlines()
     first = next(line for line in out if "main.listen " in line)
     assert first.split()[:3] == ["100", "128", "kB"]
-    assert first.endswith(f"main.go:{line_of('closure')}")
+    assert first.endswith(f"main.go:{place_of('closure')[1]}")
     assert [line.split(" kB  ")[1] for line in out[-5:]][:2] == [
         "main.queue (package variable)",
         "main.listeners (package variable)",

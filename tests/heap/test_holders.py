@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pytest_echoleak.heap.analysis import Analysis, Answer, Holder, Question, analyse
-from tests.heap.dumps import COUNT, SOURCE, Dumps, line_of, make_dumps
+from tests.heap.dumps import COUNT, SOURCE, Dumps, make_dumps, question
 
 # The leak's name, its root's kind, what holds it, and the container that grows.
 EXPECTED = {
@@ -49,6 +49,14 @@ EXPECTED = {
         "main.parent (package variable) -> *context.cancelCtx"
         " -> children map[context.canceler]struct {} -> *context.cancelCtx",
         "map main.parent.children",
+    ),
+    "shift": (
+        "goroutine",
+        "goroutine main.main [dumping heap], main.(*server).serve (variable o)"
+        " -> *main.office -> desk *main.desk -> hours *main.hours -> open *signal.signalCtx"
+        " -> Context *context.cancelCtx"
+        " -> children map[context.canceler]struct {} -> *context.cancelCtx",
+        "map main.hours.open.Context.children",
     ),
     "list": (
         "package variable",
@@ -163,7 +171,7 @@ def dumps(toolchain: str, tmp_path_factory: pytest.TempPathFactory) -> Dumps:
 def analysis(dumps: Dumps) -> Analysis:
     """All questions at once."""
     leaks = [*EXPECTED, "twice", "guestlist"]
-    questions = [Question(leak, file=str(SOURCE), line=line_of(leak)) for leak in leaks]
+    questions = [question(leak) for leak in leaks]
     return analyse(
         dumps.after, dumps.binary, before=dumps.before, questions=questions, growth=True, top=60
     )
@@ -269,16 +277,15 @@ def test_counts_agree_with_the_runtimes(analysis: Analysis) -> None:
 
 def test_question_by_stack_finds_the_same_as_by_line(dumps: Dumps, analysis: Analysis) -> None:
     site = next(s for s in analysis.sites if s.stack[0].function == "main.newToken")
-    question = Question("stack", frames=site.stack)
-    found = analyse(dumps.after, dumps.binary, before=dumps.before, questions=[question])
+    asked = Question("stack", frames=site.stack)
+    found = analyse(dumps.after, dumps.binary, before=dumps.before, questions=[asked])
     assert found.answers[0].objects == answer_of(analysis, "token").objects
     texts = [text_of(holder) for holder in found.answers[0].holders]
     assert texts == [text_of(holder) for holder in answer_of(analysis, "token").holders]
 
 
 def test_single_dump_counts_what_was_there_before_too(dumps: Dumps) -> None:
-    question = Question("token", file="main.go", line=line_of("token"))
-    (answer,) = analyse(dumps.after, dumps.binary, questions=[question]).answers
+    (answer,) = analyse(dumps.after, dumps.binary, questions=[question("token")]).answers
     assert answer.objects == COUNT + 20
 
 
@@ -299,8 +306,7 @@ def test_stripped_binary_is_said_to_have_no_names(
     tmp_path: Path, flags: str, notes: list[str], root: str, toolchain: str
 ) -> None:
     dumps = make_dumps(tmp_path, toolchain, f"-ldflags={flags}")
-    question = Question("closure", file="main.go", line=line_of("closure"))
-    found = analyse(dumps.after, dumps.binary, questions=[question])
+    found = analyse(dumps.after, dumps.binary, questions=[question("closure")])
     assert [note for note, part in zip(found.notes, notes, strict=True) if part in note]
     assert found.answers[0].holders[0].root == root
 

@@ -89,8 +89,12 @@ func (g *graph) each(node uint32, visit func(uint32)) {
 	}
 }
 
+// A word of a stack that is no variable's comes as much later as a path by names may be longer.
+const namelessDelay = 6
+
 // search finds the shortest path to every node, wave by wave: what a wave reached keeps its path.
-func (g *graph) search(x *index) {
+// `hasName` tells of what words of a goroutine's stack the name is known.
+func (g *graph) search(x *index, hasName func(*root, edge) bool) {
 	g.parent = make([]uint32, g.nodes())
 	for i := range g.parent {
 		g.parent[i] = none
@@ -100,14 +104,14 @@ func (g *graph) search(x *index) {
 	g.visits = make([]uint32, 0, g.nodes())
 	for wave := 0; wave < waves; wave++ {
 		// Data without a name comes last, and only where no named data leads to it.
-		g.spread(wave, func(one *root) bool { return !one.inner })
+		g.spread(wave, func(one *root) bool { return !one.inner }, hasName)
 	}
-	g.spread(waveRuntime, func(one *root) bool { return true })
+	g.spread(waveRuntime, func(one *root) bool { return true }, hasName)
 	g.stackWords(x)
 }
 
-func (g *graph) spread(wave int, wanted func(*root) bool) {
-	var waiting [4][]uint32
+func (g *graph) spread(wave int, wanted func(*root) bool, hasName func(*root, edge) bool) {
+	var waiting, nameless [startLast + namelessDelay + 1][]uint32
 	for i := range g.roots {
 		one := &g.roots[i]
 		node := uint32(g.objects + i)
@@ -128,13 +132,44 @@ func (g *graph) spread(wave int, wanted func(*root) bool) {
 		until := len(g.visits)
 		for ; from < until; from++ {
 			node := g.visits[from]
-			g.each(node, func(to uint32) {
-				if !g.reached[to] {
-					g.reach(to, node)
-				}
-			})
+			if one := g.goroutineOf(node); one == nil {
+				g.expand(node)
+			} else {
+				g.reachEdges(node, one, func(e edge) bool { return hasName(one, e) })
+				nameless[distance+namelessDelay] = append(nameless[distance+namelessDelay], node)
+			}
+		}
+		if distance < len(nameless) {
+			for _, node := range nameless[distance] {
+				g.reachEdges(node, g.goroutineOf(node), func(edge) bool { return true })
+			}
 		}
 	}
+}
+
+// goroutineOf returns the root of a node that is a goroutine of the program's, or nil.
+func (g *graph) goroutineOf(node uint32) *root {
+	if int(node) < g.objects || g.roots[int(node)-g.objects].kind != rootGoroutine {
+		return nil
+	}
+	return &g.roots[int(node)-g.objects]
+}
+
+func (g *graph) reachEdges(node uint32, one *root, wanted func(edge) bool) {
+	for _, e := range one.edges {
+		if !g.reached[e.to] && wanted(e) {
+			g.reach(e.to, node)
+		}
+	}
+}
+
+// expand reaches all that a node leads to.
+func (g *graph) expand(node uint32) {
+	g.each(node, func(to uint32) {
+		if !g.reached[to] {
+			g.reach(to, node)
+		}
+	})
 }
 
 func (g *graph) reach(node, from uint32) {
@@ -171,11 +206,6 @@ func (g *graph) stackWords(x *index) {
 // drain goes on from the last node that was reached.
 func (g *graph) drain() {
 	for from := len(g.visits) - 1; from < len(g.visits); from++ {
-		node := g.visits[from]
-		g.each(node, func(to uint32) {
-			if !g.reached[to] {
-				g.reach(to, node)
-			}
-		})
+		g.expand(g.visits[from])
 	}
 }

@@ -244,6 +244,11 @@ func (f *finder) numberContainers(answers []answer) {
 // Beyond so many elements a container is named by the struct that has it, not from the root.
 const namedFromRoot = 3
 
+// isContext tells the types that stand between a context and what a program knows it by.
+func isContext(typ string) bool {
+	return strings.HasPrefix(typ, "*context.") || typ == "*signal.signalCtx"
+}
+
 // containerPath says where a container is as code does: main.sessions, s.cache.items, or, far from
 // its root or below a word without a name, handlers.Previews.cache.
 func containerPath(h *held, at int) string {
@@ -252,7 +257,12 @@ func containerPath(h *held, at int) string {
 		named--
 	}
 	if named > 0 && (at >= namedFromRoot || h.name == "") {
-		return strings.TrimLeft(h.elements[named-1].typ, "*[]") + "." + h.elements[named].fields
+		fields := h.elements[named].fields
+		for named > 1 && isContext(h.elements[named-1].typ) && h.elements[named-1].fields != "" {
+			named--
+			fields = h.elements[named].fields + "." + fields
+		}
+		return strings.TrimLeft(h.elements[named-1].typ, "*[]") + "." + fields
 	}
 	name := h.name
 	if name == "" && h.goroutine != nil {

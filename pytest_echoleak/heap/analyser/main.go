@@ -108,14 +108,16 @@ func analyse(q *request, reading *string) response {
 	roots := makeRoots(d, p, x).roots
 	g := newGraph(d, x, roots)
 	clock.mark("graph")
-	g.search(x)
+	y := newTyping(t, g, x)
+	y.nameStacks()
+	clock.mark("stack variables")
+	g.search(x, y.hasName)
 	clock.mark("search")
 	idom, retained := g.dominate()
 	clock.mark("dominators")
 	sites := d.sites(x)
 	stacks := d.decodeStacks(used(sites, len(d.records)))
 	clock.mark("stacks")
-	y := newTyping(t, g, x)
 	y.run(objectTypes(t, d, sites, stacks))
 	clock.mark("types")
 	names := namer{g: g, y: y, t: t, x: x, slots: map[uint32][]slotOf{}, sites: sites, ofMap: makesMaps(stacks)}

@@ -25,6 +25,15 @@ const (
 	waves
 )
 
+// At which distance from the nearest roots the search begins at others: what is preferred begins
+// earlier. The library's goroutines know much of what the program has given them.
+const (
+	startMain            = 1
+	startLibraryVariable = 2
+	startGoroutine       = 3
+	startLast            = 6 // a goroutine of the standard library
+)
+
 // edge leads from a root to a node. `place` is the address of the word that holds the pointer, in
 // the data segment or on a stack.
 type edge struct {
@@ -42,7 +51,7 @@ type root struct {
 	pos       int // of a variable's contents in the dump
 	goroutine int
 	wave      int
-	start     int  // at which distance the search begins: what is preferred begins earlier
+	start     int  // at which distance the search begins at it
 	inner     bool // data without a name of its own, reached from named data
 	typ       int32
 	edges     []edge
@@ -198,7 +207,7 @@ func (s *rootSet) rank(one *root) {
 		strings.HasPrefix(one.pkg, "internal/") || strings.HasPrefix(one.pkg, "runtime/"):
 		one.wave = waveRuntime
 	case s.p.isStandard(one.pkg):
-		one.wave, one.start = waveProgram, 2
+		one.wave, one.start = waveProgram, startLibraryVariable
 	default:
 		one.wave = waveProgram
 	}
@@ -209,13 +218,15 @@ func (s *rootSet) rank(one *root) {
 
 func (s *rootSet) goroutine(i int) {
 	g := &s.d.goroutines[i]
-	one := root{kind: rootGoroutine, goroutine: i, wave: waveProgram, start: 3}
+	one := root{kind: rootGoroutine, goroutine: i, wave: waveProgram, start: startGoroutine}
 	one.name = entryFunction(g)
 	switch {
 	case g.system:
 		one.wave, one.kind = waveRuntime, rootRuntime
 	case one.name == "main.main":
-		one.start = 1
+		one.start = startMain
+	case s.p.isStandard(packageOf(one.name)):
+		one.start = startLast
 	}
 	var edges []edge
 	for _, f := range g.frames {

@@ -30,17 +30,34 @@ func (s stackVariables) at(address uint64) *stackVariable {
 	return nil
 }
 
-// frames finds the variables of all goroutines, and types what they point to.
-func (y *typing) frames() {
+// nameStacks finds the variables of all goroutines.
+func (y *typing) nameStacks() {
 	y.stack = make([]stackVariables, len(y.g.d.goroutines))
+	if len(y.t.byRuntime) == 0 {
+		return
+	}
+	for i := range y.g.roots {
+		if one := &y.g.roots[i]; one.kind == rootGoroutine {
+			y.stack[one.goroutine] = y.stackOf(&y.g.d.goroutines[one.goroutine])
+		}
+	}
+}
+
+// hasName tells whether a goroutine has a word of its stack in a variable of the program's.
+func (y *typing) hasName(one *root, e edge) bool {
+	v := y.stack[one.goroutine].at(e.place)
+	return v != nil && !isRuntime(v.function)
+}
+
+// frames types what the variables of all goroutines point to.
+func (y *typing) frames() {
 	for i := range y.g.roots {
 		one := &y.g.roots[i]
 		if one.kind != rootGoroutine {
 			continue
 		}
 		g := &y.g.d.goroutines[one.goroutine]
-		variables := y.stackOf(g)
-		y.stack[one.goroutine] = variables
+		variables := y.stack[one.goroutine]
 		for _, e := range one.edges {
 			v := variables.at(e.place)
 			at := placeOnStack(g, e.place)

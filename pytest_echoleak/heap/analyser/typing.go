@@ -51,7 +51,6 @@ func newTyping(t *typeTable, g *graph, x *index) *typing {
 // run finds all types. `sites` are the types that allocation sites name, by object.
 func (y *typing) run(sites []int32) {
 	if len(y.t.byRuntime) == 0 {
-		y.stack = make([]stackVariables, len(y.g.d.goroutines))
 		return
 	}
 	y.headers()

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/signal"
 	"runtime"
 	"runtime/debug"
 	"strconv"
@@ -226,87 +227,25 @@ func (h *house) open() {
 	h.visits = nil
 }
 
-// A shelf has room for three: whoever is the fourth is taken off the map, but not off the list.
-type shelf struct {
-	byName map[string]*list.Element
-	order  *list.List
+// An office's shifts are children of the context that ends with a signal. What gives the signals back
+// holds that context, too, in a word of main's stack without a name.
+type office struct {
+	desk *desk
+	days int
 }
 
-type book struct{ text [88]byte }
+type desk struct{ hours *hours }
 
-type paper struct{ text [56]byte }
+type hours struct{ open context.Context }
 
 //go:noinline
-func (s *shelf) put(i int, it any) {
-	for name := range s.byName {
-		if len(s.byName) < 3 {
-			break
-		}
-		delete(s.byName, name)
-	}
-	s.byName[strconv.Itoa(i)] = s.order.PushFront(it)
+func newOffice(open context.Context) *office { return &office{desk: &desk{&hours{open}}} }
+
+//go:noinline
+func (o *office) begin() {
+	shift, _ := context.WithCancel(o.desk.hours.open) // leaks: shift
+	_ = shift
 }
-
-//go:noinline
-func newBook() *book { return new(book) } // leaks: book
-
-//go:noinline
-func newPaper() *paper { return new(paper) } // leaks: paper
-
-// An archive forgets the oldest in its list, but not in its map. What it keeps is deep.
-type archive struct {
-	byName map[string]*list.Element
-	order  *list.List
-}
-
-type folder struct{ inner any }
-
-//go:noinline
-func (a *archive) file(i int) {
-	var it any = newLeaf()
-	for depth := 0; depth < 6; depth++ {
-		it = &folder{it}
-	}
-	a.byName[strconv.Itoa(i)] = a.order.PushFront(it)
-	if a.order.Len() > 10 {
-		a.order.Remove(a.order.Back())
-	}
-}
-
-//go:noinline
-func newLeaf() *[24]byte { return new([24]byte) } // leaks: leaf
-
-// A trie has a node for each digit of each number.
-type trie struct{ next [10]*trie }
-
-//go:noinline
-func (t *trie) add(i int) {
-	for ; i > 0; i /= 10 {
-		if t.next[i%10] == nil {
-			t.next[i%10] = newTrie()
-		}
-		t = t.next[i%10]
-	}
-}
-
-//go:noinline
-func newTrie() *trie { return new(trie) } // leaks: trie
-
-// A dictionary is a trie of maps.
-type dictionary struct{ next map[int]*dictionary }
-
-//go:noinline
-func (d *dictionary) add(i int) {
-	for ; i > 0; i /= 10 {
-		if d.next[i%10] == nil {
-			d.next[i%10] = newDictionary()
-		}
-		d = d.next[i%10]
-	}
-}
-
-//go:noinline
-func newDictionary() *dictionary { return &dictionary{map[int]*dictionary{}} } // leaks: dictionary
 
 // A channel of one is the lock of what goes round in it.
 type slots struct{ of [2_000]*[20]byte }
@@ -341,22 +280,18 @@ func newKey() *[32]byte { return new([32]byte) } // leaks: key
 // serve is where the program stays: its receiver is the variable that reaches the server.
 //
 //go:noinline
-func (s *server) serve(handler http.Handler, count int) {
-	s.round(handler, 20, 0)
+func (s *server) serve(handler http.Handler, o *office, count int) {
+	s.round(handler, o, 20, 0)
 	dump("DUMP_BEFORE")
-	s.round(handler, count, 1000)
+	s.round(handler, o, count, 1000)
 	dump("DUMP_AFTER")
+	o.days++
 	s.cache.hits++
 }
 
 var (
 	doors    = make(chan int)
 	lockers  = make(chan int)
-	books    = &shelf{map[string]*list.Element{}, list.New()}
-	papers   = &shelf{map[string]*list.Element{}, list.New()}
-	files    = &archive{map[string]*list.Element{}, list.New()}
-	numbers  = &trie{}
-	words    = newDictionary()
 	turn     = make(chan *slots, 1)
 	askedFor = make(chan int)
 	// A ticker knows the runtime's timers, but holds none of the others.
@@ -365,7 +300,7 @@ var (
 	past   = &history{call: func() int { return 0 }}
 )
 
-func (s *server) round(handler http.Handler, count, base int) {
+func (s *server) round(handler http.Handler, o *office, count, base int) {
 	for i := base; i < base+count; i++ {
 		keepSession(i)
 		s.remember(i)
@@ -392,6 +327,7 @@ func (s *server) round(handler http.Handler, count, base int) {
 		entitle(i)
 		past.do()
 		past.wrap(i)
+		o.begin()
 	}
 	time.Sleep(50 * time.Millisecond)
 }
@@ -406,7 +342,9 @@ func main() {
 	go hall.open()
 	go keepKeys()
 	turn <- new(slots)
+	open, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
 	s := &server{"front", &cache{}}
-	s.serve(keepRequests(http.NotFoundHandler()), count)
+	s.serve(keepRequests(http.NotFoundHandler()), newOffice(open), count)
 	cancel()
 }
