@@ -20,6 +20,8 @@ _PPROF_WRITER = "runtime/pprof."
 _AGENT_PREFIXES = ("main.echoleak", "main.(*echoleak", "net/http.echoleak", "net/http.(*echoleak")
 # What the self-test plants, by the agent: the one thing of it that is measured.
 PLANTED = ("main.echoleakPlanted", "net/http.echoleakPlanted")
+# Calls drivers, on behalf of whoever called it.
+_DRIVES = "database/sql."
 # User code runs below these of runtime/pprof: they label goroutines, they write no profile.
 _PPROF_LABELS = ("Do", "SetGoroutineLabels", "WithLabels", "Labels", "ForLabels", "Label")
 # Grow with the peak number of goroutines, and never shrink: the runtime's own free lists.
@@ -106,8 +108,18 @@ class Ownership:
     stacks: tuple[Stack, ...]
 
     def own_frame(self, stack: Stack) -> Frame | None:
-        """Return the frame of the user's own code nearest to the allocation, or None."""
-        return next((frame for frame in stack if self.is_own(frame)), None)
+        """Return the frame of the user's own code nearest to the allocation, or None.
+
+        What a driver within the user's module allocates for database/sql is its caller's.
+        """
+        own: Frame | None = None
+        driven = False
+        for frame in stack:
+            if (own is None or driven) and self.is_own(frame):
+                own, driven = frame, False
+            elif own is not None and frame.function.startswith(_DRIVES):
+                driven = True
+        return own
 
     def is_own(self, frame: Frame) -> bool:
         """Tell whether the frame is in the user's own code, or stands for it in the self-test."""

@@ -169,6 +169,16 @@ class TestOwnWithModules:
         assert self.own.own_frame((library,)) is None
         assert self.own.own_frame(()) is None
 
+    def test_a_driver_of_the_users_own_answers_for_nobody_who_called_database_sql(self) -> None:
+        driver = Frame("example.com/shop/fake.(*conn).Query", "/src/shop/fake/d.go", 5)
+        sql = Frame("database/sql.(*DB).QueryContext", f"{GOROOT}/database/sql/sql.go", 1)
+        orders = Frame("example.com/shop.orders", "/src/shop/h.go", 9)
+        handle = Frame("example.com/shop.handle", "/src/shop/h.go", 19)
+        assert self.own.own_frame((driver, sql, orders, handle)) == orders
+        assert self.own.own_frame((sql, orders, handle)) == orders
+        assert self.own.own_frame((driver, orders, handle)) == driver
+        assert self.own.own_frame((driver, sql)) == driver
+
 
 class TestOwnWithoutModules:
     @pytest.mark.parametrize("goroot", [GOROOT, TOOLCHAIN, "/opt/sdk/src"])
