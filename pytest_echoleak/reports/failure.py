@@ -69,7 +69,7 @@ def _evidence_lines(finding: Finding, one: str) -> Iterator[str]:
         name = f"{largest.container_name}, {largest.container_type}"
         place = largest.container_location
         if place is not None and place != finding.location:
-            name += f", at {place.file}:{place.line}"
+            name += f", at {place_of(place)}"
         yield from _labelled("grows", [printable_line(name, 300)])
     yield from _labelled("held by", list(_holder_lines(finding)))
     if finding.retained_bytes is not None:

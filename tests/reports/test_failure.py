@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from pytest_echoleak.reports.failure import failure_text
-from pytest_echoleak.results import LeakReport, Location
+from pytest_echoleak.results import HeldBy, LeakReport, Location
 from tests.reports.made import AUDIT, HANDLER, READ_REQUEST, SERVE, goroutine, heap, leak, report
 
 
@@ -52,6 +53,26 @@ def test_holder_cause_and_fix_stand_where_they_are_known() -> None:
     assert "fix       delete the entry when the request ends" in lines
     assert "see       go doc builtin.delete" in lines
     assert "request   leaks in POST /orders (1.000 per request); GET /orders/{i} does not" in lines
+
+
+def test_the_line_that_puts_it_away_is_named_where_it_is_another_than_the_one_that_allocates() -> (
+    None
+):
+    put = Location("example.com/shop/internal/store.(*Store).Put", "internal/store/store.go", 9)
+    kept = HeldBy(
+        "package variable",
+        ("store.users (package variable)", "map[int]*User"),
+        "map",
+        "store.users",
+        "map[int]*User",
+        container_location=put,
+    )
+    grows = "grows     store.users, map[int]*User"
+    lines = [line.strip() for line in failure_text(leak(heap(holders=(kept,)))).splitlines()]
+    assert f"{grows}, at internal/store/store.go:9  store.(*Store).Put" in lines
+    here = replace(kept, container_location=HANDLER)
+    lines = [line.strip() for line in failure_text(leak(heap(holders=(here,)))).splitlines()]
+    assert grows in lines
 
 
 def test_a_cause_without_an_identifier_is_told_by_its_sentence() -> None:
