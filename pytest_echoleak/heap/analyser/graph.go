@@ -90,7 +90,7 @@ func (g *graph) each(node uint32, visit func(uint32)) {
 }
 
 // A word of a stack that is no variable's comes as much later as a path by names may be longer.
-const namelessDelay = 6
+const namelessDelay = 24
 
 // search finds the shortest path to every node, wave by wave: what a wave reached keeps its path.
 // `hasName` tells of what words of a goroutine's stack the name is known.

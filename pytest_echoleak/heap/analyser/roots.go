@@ -31,7 +31,7 @@ const (
 	startMain            = 1
 	startLibraryVariable = 2
 	startGoroutine       = 3
-	startLast            = 20 // a goroutine of the standard library
+	startLast            = 24 // a goroutine of the standard library
 )
 
 // edge leads from a root to a node. `place` is the address of the word that holds the pointer, in
