@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 
 from pytest_echoleak.dumping import Dumping, Dumps
 from pytest_echoleak.errors import EcholeakError, HeapDumpError
 from pytest_echoleak.folding import Fold
 from pytest_echoleak.heap.analysis import Answer, Holder, Question, analyse
+from pytest_echoleak.inlining import expanded, inlined_calls
 from pytest_echoleak.ownership import Ownership
 from pytest_echoleak.results import Finding, HeldBy
 from pytest_echoleak.text import printable_line
@@ -90,7 +92,8 @@ def find_holders(
         return tuple(Known() for _ in findings)
     answers: defaultdict[int, list[Answer]] = defaultdict(list)
     before = dumps.before.path if dumps.before else None
-    for answer in analyse(dumps.after.path, binary, before=before, questions=questions).answers:
+    found = analyse(dumps.after.path, binary, before=before, questions=questions).answers
+    for answer in _with_inlined_calls(found, ownership):
         answers[int(answer.id.partition(" ")[0])].append(answer)
     return tuple(
         Known(
@@ -99,6 +102,22 @@ def find_holders(
         )
         for number, objects in enumerate(expected)
     )
+
+
+def _with_inlined_calls(answers: Sequence[Answer], ownership: Ownership) -> Iterator[Answer]:
+    """Yield the answers, the stacks of their containers as profiles would name them."""
+    stacks = [one.container.stack for answer in answers for one in answer.holders if one.container]
+    calls = inlined_calls(chain.from_iterable(stacks), ownership.stacks)
+    for answer in answers:
+        holders = (
+            one
+            if one.container is None
+            else replace(
+                one, container=replace(one.container, stack=expanded(one.container.stack, calls))
+            )
+            for one in answer.holders
+        )
+        yield replace(answer, holders=tuple(holders))
 
 
 def _made_there(answer: Answer) -> tuple[int, ...]:

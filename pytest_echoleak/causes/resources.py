@@ -75,6 +75,7 @@ _METRICS = re.compile(
     r"\.(Get\w*)?With(LabelValues)?$"
     r"|^expvar\.\(\*Map\)\.(Add|AddFloat|Set)$"
 )
+_CHILDREN = "map[context.canceler]struct {}"  # of a context that can be cancelled
 _KEEP_CONTEXTS = ("context.(*cancelCtx).propagateCancel", "time.AfterFunc")
 _PREPARE = ("database/sql.(*DB).PrepareContext", "database/sql.(*DB).Prepare")
 _TICKERS = ("time.NewTicker", "time.Tick")
@@ -140,6 +141,8 @@ def _is_context(clues: Clues) -> bool:
 
     One that was cancelled may still be kept by something else: that is another matter.
     """
+    if any(one.container_type == _CHILDREN for one in clues.holders):
+        return True
     return notably(clues, *_CONTEXTS) and any(
         called(one.foreign[-1:], _CONTEXTS) and called(one.foreign, _KEEP_CONTEXTS)
         for one in (*clues.grown, *clues.around)

@@ -110,6 +110,14 @@ MADE: dict[str, tuple[str, Clues]] = {
             allocated("context.(*cancelCtx).propagateCancel", "context.AfterFunc"),
         ),
     ),
+    "children of a context, and more of what they keep": (
+        "context-not-cancelled",
+        clues(
+            allocated(count=4000),
+            allocated("context.(*cancelCtx).propagateCancel", "context.AfterFunc"),
+            holders=(held("map", "map[context.canceler]struct {}"),),
+        ),
+    ),
     "a short part of a long string": (
         "substring-pin",
         replace(
@@ -265,6 +273,13 @@ MADE: dict[str, tuple[str, Clues]] = {
         clues(
             allocated(),
             holders=(held("sync.Map", "sync.Map", kept_types=("string", "*sync.Mutex")),),
+        ),
+    ),
+    "locks by key, of whose blocks some are not known": (
+        "lock-map",
+        clues(
+            allocated(),
+            holders=(held("sync.Map", "sync.Map", kept_types=("?", "*int", "*sync.Mutex")),),
         ),
     ),
     "a map that is called a cache": (

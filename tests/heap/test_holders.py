@@ -131,6 +131,12 @@ EXPECTED = {
         "main.numbers (package variable) -> *main.trie",
         "tree main.numbers",
     ),
+    "card": (
+        "package variable",
+        "main.cards (package variable) -> *main.catalog -> below []*main.catalog"
+        " -> *main.catalog -> cards []*main.card -> *main.card",
+        "tree main.cards",
+    ),
     "dictionary": (
         "package variable",
         "main.words (package variable) -> *main.dictionary -> next map[int]*main.dictionary"

@@ -15,6 +15,7 @@ from tests.integration.apps import caught
 MAIN = """package main
 
 import (
+	"container/list"
 	"net/http"
 	"os"
 	"sync"
@@ -36,7 +37,10 @@ var (
 	sessions = map[int]*session{}
 	audited  []*http.Request
 	journal  []*http.Request
+	recent   = list.New()
 )
+
+func note(one *session) { recent.PushBack(one) }
 
 func open() {
 	mu.Lock()
@@ -71,6 +75,11 @@ func main() {
 		mu.Lock()
 		defer mu.Unlock()
 		journal = append(journal, r)
+	})
+	http.HandleFunc("/list", func(http.ResponseWriter, *http.Request) {
+		mu.Lock()
+		defer mu.Unlock()
+		note(&session{})
 	})
 	http.HandleFunc("/healthy", func(http.ResponseWriter, *http.Request) {})
 	panic(http.ListenAndServe(os.Getenv("ADDR"), nil))
@@ -110,6 +119,18 @@ class TestHolders:
         assert "history" in " -> ".join(finding.held_by)
         assert holder.container == "slice"
         assert finding.cause == "unbounded-slice"
+
+    def test_the_line_that_adds_is_the_users_own_though_the_library_is_inlined_there(
+        self, holding: EchoService
+    ) -> None:
+        """A dump names one frame for all: PushBack's line with the handler's name."""
+        _, holder = only(caught(holding, "GET /list", **QUICK))
+        assert holder.container == "list"
+        place = holder.container_location
+        assert place is not None
+        assert place.file == "main.go"
+        assert place.function == "main.note"
+        assert "recent.PushBack(one)" in MAIN.splitlines()[place.line - 1]
 
     def test_a_request_that_no_line_of_the_service_allocates(self, holding: EchoService) -> None:
         finding, _ = only(caught(holding, "GET /request", **QUICK))

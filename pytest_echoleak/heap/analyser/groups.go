@@ -25,6 +25,10 @@ func (f *finder) group(targets []uint32) []*group {
 			bySignature[key] = g
 			groups = append(groups, g)
 		}
+		if h.hasTree() {
+			// That others hang from it, too, shows only where the path is long enough.
+			g.example = h
+		}
 		g.targets = append(g.targets, target)
 		g.helds = append(g.helds, h)
 	}
@@ -180,6 +184,21 @@ func (g *group) inChain(begin, at int) bool {
 	return begin >= 0 && at-begin < maxPeriod && elements[begin].container == linkedList && elements[at].container == linkedList
 }
 
+// inTree tells whether a container is in the nodes of a tree that grows. A tree may also be the way to
+// what grows, as a router is: that is one container beyond it.
+func (g *group) inTree(root, at, different int) bool {
+	return root >= 0 && g.example.elements[root].container == tree && (at-root <= treePeriod || different > 1)
+}
+
+func (h *held) hasTree() bool {
+	for i := range h.elements {
+		if h.elements[i].container == tree {
+			return true
+		}
+	}
+	return false
+}
+
 func (f *finder) bytesOf(g *group) (sum uint64) {
 	for _, target := range g.targets {
 		sum += f.g.d.size[target]
@@ -220,7 +239,7 @@ func (g *group) containerOf() int {
 			break
 		}
 		single = i
-		if g.example.elements[i].container != "" && !g.inChain(best, i) {
+		if g.example.elements[i].container != "" && !g.inChain(best, i) && !g.inTree(best, i, len(seen)) {
 			best = i
 		}
 	}

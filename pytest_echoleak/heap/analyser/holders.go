@@ -123,7 +123,7 @@ func (f *finder) describeGroup(g *group, scale float64, total int) holder {
 	if at >= 0 {
 		out.Container = f.containerAt(h, at)
 		if f.isTree(g, at) {
-			out.Container.Kind = "tree"
+			out.Container.Kind = tree
 		}
 	}
 	if h.kind == rootTimer {

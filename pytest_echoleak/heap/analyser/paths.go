@@ -335,6 +335,7 @@ func (n *namer) elements(path []uint32) []element {
 const (
 	maxPeriod  = 3
 	linkedList = "linked list" // nodes that hang from each other, as a container
+	tree       = "tree"        // nodes that have slices of others
 )
 
 // hasContainer tells whether nodes hang from each other in maps or slices: these are what grows.
@@ -345,6 +346,21 @@ func hasContainer(elements []element) bool {
 		}
 	}
 	return false
+}
+
+// A node of a tree, and its slice of others.
+const treePeriod = 2
+
+// markTree marks the root of a path's last two elements, which came twice, where these are a node and
+// a slice of nodes.
+func markTree(out []element) {
+	last := len(out) - 1
+	switch {
+	case out[last].container == "slice":
+		out[last-1].container = tree
+	case last >= treePeriod && out[last-1].container == "slice" && out[last-2].typ == out[last].typ:
+		out[last-2].container = tree
+	}
 }
 
 // isLink tells whether values of a type may hold the next one of their type: a node, a closure.
@@ -369,6 +385,9 @@ func fold(out []element) []element {
 			continue
 		}
 		out[last-1].last = out[len(out)-1].last
+		if period == treePeriod {
+			markTree(out[:last])
+		}
 		if !hasContainer(out[last-period : last]) {
 			out[last-period].container = linkedList
 		}

@@ -323,6 +323,7 @@ func (s *server) round(handler http.Handler, o *office, count, base int) {
 		files.file(i)
 		numbers.add(i)
 		words.add(i)
+		cards.add(i)
 		takeSlot(i)
 		entitle(i)
 		past.do()

@@ -13,6 +13,7 @@ var (
 	files   = &archive{map[string]*list.Element{}, list.New()}
 	numbers = &trie{}
 	words   = newDictionary()
+	cards   = new(catalog)
 )
 
 // A shelf has room for three: whoever is the fourth is taken off the map, but not off the list.
@@ -80,6 +81,32 @@ func (t *trie) add(i int) {
 
 //go:noinline
 func newTrie() *trie { return new(trie) } // leaks: trie
+
+// A catalog has up to 16 cards, and below it others.
+type catalog struct {
+	cards []*card
+	below []*catalog
+}
+
+type card struct{ text [104]byte }
+
+//go:noinline
+func (c *catalog) add(i int) {
+	for len(c.cards) == 16 {
+		if c.below == nil {
+			c.below = make([]*catalog, 4)
+		}
+		if c.below[i%4] == nil {
+			c.below[i%4] = new(catalog)
+		}
+		c = c.below[i%4]
+		i /= 4
+	}
+	c.cards = append(c.cards, newCard())
+}
+
+//go:noinline
+func newCard() *card { return new(card) } // leaks: card
 
 // A dictionary is a trie of maps.
 type dictionary struct{ next map[int]*dictionary }
