@@ -49,6 +49,19 @@ def test_what_a_cause_gathers_is_added_up_and_placed_at_the_users_line() -> None
     assert (found.cause, found.evidence) == ("unclosed-response-body", "exact")
 
 
+def test_goroutines_of_a_library_that_hold_what_a_line_of_the_users_made_stand_at_that_line() -> (
+    None
+):
+    """A holder has put the blocks that the transaction shares with others to the goroutines."""
+    ends = waiting("runtime.chanrecv", "database/sql.(*Tx).awaitDone")
+    blocks = allocated("database/sql.(*DB).begin", "database/sql.(*DB).BeginTx", count=100)
+    library = clues(ends, blocks, finding={"location": ends.stack[0]})
+    begun = clues(allocated("database/sql.(*DB).begin", "database/sql.(*DB).BeginTx", count=3000))
+    (found,) = explain([library, begun])
+    assert found.location == HANDLER
+    assert (found.cause, found.goroutines, found.note) == ("sql-conn-not-returned", 1000, "")
+
+
 def test_what_comes_in_step_from_foreign_code_is_gathered_and_what_does_not_is_not() -> None:
     server = clues(waiting("runtime.netpollblock", "net.Read", "net/http.(*conn).serve"))
     other = clues(waiting("runtime.netpollblock", "net.Read", "lib.serve", count=350))
