@@ -6,11 +6,13 @@ the innermost call that was inlined into it. Profiles name each of these calls.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from pytest_echoleak.pprof.frames import Frame, Stack, short_function
 
 _MOST_INLINED = 16
+_ARGUMENTS = re.compile(r"\[.*\]")
 
 
 def inlined_calls(frames: Iterable[Frame], profiled: Iterable[Stack]) -> dict[Frame, Stack]:
@@ -35,11 +37,14 @@ def inlined_calls(frames: Iterable[Frame], profiled: Iterable[Stack]) -> dict[Fr
 
 
 def expanded(stack: Stack, calls: Mapping[Frame, Stack]) -> Stack:
-    """Return a dump's stack with the calls that its frames stand for."""
+    """Return a dump's stack with the calls that its frames stand for, named as profiles do."""
 
     def frames() -> Iterator[Frame]:
         for frame in stack:
-            yield from calls.get(frame, (frame,))
+            if frame in calls:
+                yield from calls[frame]
+            else:
+                yield frame._replace(function=_ARGUMENTS.sub("[...]", frame.function))
 
     return tuple(frames())
 

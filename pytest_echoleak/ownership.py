@@ -20,8 +20,6 @@ _PPROF_WRITER = "runtime/pprof."
 _AGENT_PREFIXES = ("main.echoleak", "main.(*echoleak", "net/http.echoleak", "net/http.(*echoleak")
 # What the self-test plants, by the agent: the one thing of it that is measured.
 PLANTED = ("main.echoleakPlanted", "net/http.echoleakPlanted")
-# Calls drivers, on behalf of whoever called it.
-_DRIVES = "database/sql."
 # User code runs below these of runtime/pprof: they label goroutines, they write no profile.
 _PPROF_LABELS = ("Do", "SetGoroutineLabels", "WithLabels", "Labels", "ForLabels", "Label")
 # Grow with the peak number of goroutines, and never shrink: the runtime's own free lists.
@@ -110,15 +108,17 @@ class Ownership:
     def own_frame(self, stack: Stack) -> Frame | None:
         """Return the frame of the user's own code nearest to the allocation, or None.
 
-        What a driver within the user's module allocates for database/sql is its caller's.
+        A driver within the user's module works for who called database/sql, and a transport that
+        only passes requests on for who called the client: what these leave open is their callers'.
         """
         own: Frame | None = None
-        driven = False
-        for frame in stack:
-            if (own is None or driven) and self.is_own(frame):
-                own, driven = frame, False
-            elif own is not None and frame.function.startswith(_DRIVES):
-                driven = True
+        called: Frame | None = None  # by `own`
+        serves = False
+        for place, frame in enumerate(stack):
+            if (own is None or serves) and self.is_own(frame):
+                own, called, serves = frame, stack[place - 1] if place else None, False
+            elif own is not None and _uses(frame, called):
+                serves = True
         return own
 
     def is_own(self, frame: Frame) -> bool:
@@ -176,6 +176,14 @@ class Ownership:
 
     def _frames(self) -> Iterable[Frame]:
         return (frame for stack in self.stacks for frame in stack)
+
+
+def _uses(frame: Frame, called: Frame | None) -> bool:
+    """Tell whether code below a frame, which has `called` another, works for the frame's caller."""
+    if frame.function.startswith("database/sql."):
+        return True
+    passes_on = called is not None and called.function.endswith(".RoundTrip")
+    return passes_on and frame.function == "net/http.send"
 
 
 def _foreign_file(file: str) -> bool:

@@ -37,4 +37,9 @@ def test_type_arguments_are_written_otherwise_in_dumps() -> None:
 
 
 def test_a_frame_that_no_profile_has_stands_for_itself() -> None:
-    assert expanded((HANDLE,), inlined_calls([HANDLE], [])) == (HANDLE,)
+    generic = Frame("main.(*Box[go.shape.map[string]int]).put", "box.go", 7)
+    calls = inlined_calls([HANDLE, generic], [])
+    assert expanded((generic, HANDLE), calls) == (
+        generic._replace(function="main.(*Box[...]).put"),
+        HANDLE,
+    )

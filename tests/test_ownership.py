@@ -169,6 +169,18 @@ class TestOwnWithModules:
         assert self.own.own_frame((library,)) is None
         assert self.own.own_frame(()) is None
 
+    def test_a_transport_that_passes_requests_on_answers_for_no_connection(self) -> None:
+        makes = Frame("net/http.(*Transport).getConn", f"{GOROOT}/net/http/transport.go", 1)
+        trip = Frame("net/http.(*Transport).RoundTrip", f"{GOROOT}/net/http/transport.go", 2)
+        clone = Frame("net/http.(*Request).Clone", f"{GOROOT}/net/http/request.go", 1)
+        signs = Frame("example.com/shop.(*signing).RoundTrip", "/src/shop/sign.go", 5)
+        sends = Frame("net/http.send", f"{GOROOT}/net/http/client.go", 3)
+        orders = Frame("example.com/shop.orders", "/src/shop/h.go", 9)
+        assert self.own.own_frame((makes, trip, signs, sends, orders)) == orders
+        assert self.own.own_frame((makes, trip, signs, signs, sends, orders)) == orders
+        assert self.own.own_frame((clone, signs, sends, orders)) == signs
+        assert self.own.own_frame((signs, sends, orders)) == signs
+
     def test_a_driver_of_the_users_own_answers_for_nobody_who_called_database_sql(self) -> None:
         driver = Frame("example.com/shop/fake.(*conn).Query", "/src/shop/fake/d.go", 5)
         sql = Frame("database/sql.(*DB).QueryContext", f"{GOROOT}/database/sql/sql.go", 1)
