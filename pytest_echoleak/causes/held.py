@@ -148,11 +148,14 @@ def _entry_of(held: HeldBy, findings: Sequence[Finding]) -> str:
 
 
 def _merged(group: Sequence[Clues]) -> Clues:
-    """Return findings as one, at the first of the user's own lines; of dead goroutines, as dead."""
+    """Return findings as one, at one of the user's own lines; of dead goroutines, as dead.
+
+    Of several the one that makes what is put into the container: what hangs from that is its own.
+    """
     if len(group) == 1:
         return group[0]
     first = group[0]
-    face = next(filter(is_own, group), first)
+    face = min(filter(is_own, group), key=_steps_below_container, default=first)
     finding, grown, around = face.finding, face.grown, face.around
     for other in group:
         if other is face:
@@ -167,6 +170,14 @@ def _merged(group: Sequence[Clues]) -> Clues:
         finding = _named(finding, short_function(first.finding.stack[-1].function))
         return replace(merged, finding=replace(finding, evidence=first.finding.evidence))
     return _with_most_holders(merged, group)
+
+
+def _steps_below_container(clues: Clues) -> tuple[bool, int]:
+    """Return how far below its container the objects lie; the container's own parts come last."""
+    largest = next(iter(clues.finding.holders), None)
+    if largest is None or not largest.container:
+        return True, 0
+    return largest.path[-1].endswith(largest.container_type), len(largest.path)
 
 
 def _with_most_holders(merged: Clues, group: Sequence[Clues]) -> Clues:
