@@ -150,12 +150,13 @@ def _entry_of(held: HeldBy, findings: Sequence[Finding]) -> str:
 def _merged(group: Sequence[Clues]) -> Clues:
     """Return findings as one, at one of the user's own lines; of dead goroutines, as dead.
 
-    Of several the one that makes what is put into the container: what hangs from that is its own.
+    Of several that of the function which puts into the container what it makes, if there is one.
     """
     if len(group) == 1:
         return group[0]
     first = group[0]
-    face = min(filter(is_own, group), key=_steps_below_container, default=first)
+    own = list(filter(is_own, group)) or [first]
+    face = next(filter(_puts_it_there, own), own[0])
     finding, grown, around = face.finding, face.grown, face.around
     for other in group:
         if other is face:
@@ -172,12 +173,13 @@ def _merged(group: Sequence[Clues]) -> Clues:
     return _with_most_holders(merged, group)
 
 
-def _steps_below_container(clues: Clues) -> tuple[bool, int]:
-    """Return how far below its container the objects lie; the container's own parts come last."""
+def _puts_it_there(clues: Clues) -> bool:
+    """Tell whether the function that makes the objects, and not just room for them, adds them."""
     largest = next(iter(clues.finding.holders), None)
-    if largest is None or not largest.container:
-        return True, 0
-    return largest.path[-1].endswith(largest.container_type), len(largest.path)
+    if largest is None or largest.container_location is None:
+        return False
+    is_room = largest.path[-1].endswith(largest.container_type)
+    return not is_room and largest.container_location.function == clues.finding.location.function
 
 
 def _with_most_holders(merged: Clues, group: Sequence[Clues]) -> Clues:

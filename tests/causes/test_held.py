@@ -90,17 +90,23 @@ def test_what_hangs_from_one_container_is_one_finding_at_the_line_of_most_bytes(
     assert len(one.grown) == 2
 
 
-def test_of_several_lines_the_one_stands_for_all_that_makes_what_the_container_has() -> None:
+def test_of_several_lines_that_of_the_function_stands_for_all_which_adds_what_it_makes() -> None:
     """A span has attributes, which take more bytes; and the map, too, was enlarged somewhere."""
     span = replace(
-        SESSIONS, path=("main.active", "map[int]*span", "*span"), container_type="map[int]*span"
+        SESSIONS,
+        path=("main.active", "map[int]*span", "*span"),
+        container_type="map[int]*span",
+        container_location=replace(OPEN, line=OPEN.line + 5),
     )
     attributes = replace(span, path=(*span.path, "attributes map[string]string"))
-    itself = replace(span, path=span.path[:2])
-    for order in ([attributes, span, itself], [itself, span, attributes]):
-        places = {id(attributes): KEY, id(span): OPEN, id(itself): WAIT}
-        (one,) = fold_by_holder([clues(places[id(holder)], holder) for holder in order])
+    room = replace(span, path=span.path[:2])
+    adds = clues(OPEN, span)
+    for order in ([clues(KEY, attributes), adds], [clues(OPEN, room), clues(KEY, span), adds]):
+        (one,) = fold_by_holder(order)
         assert one.finding.location == OPEN
+        assert one.finding.stack == adds.finding.stack
+    (one,) = fold_by_holder([clues(KEY, attributes), clues(replace(OPEN, line=1), room)])
+    assert one.finding.location == KEY, "it makes nothing that is kept"
 
 
 def test_what_no_dump_tells_of_a_slice_is_found_by_the_line_that_enlarges_it() -> None:
