@@ -6,53 +6,62 @@ the innermost call that was inlined into it. Profiles name each of these calls.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 
-from pytest_echoleak.pprof.frames import Frame, Stack, short_function
+from pytest_echoleak.pprof.frames import Frame, Stack, without_arguments
 
 _MOST_INLINED = 16
-_ARGUMENTS = re.compile(r"\[.*\]")
 
 
 def inlined_calls(frames: Iterable[Frame], profiled: Iterable[Stack]) -> dict[Frame, Stack]:
     """Return the calls that each of a dump's `frames` stands for, the innermost first.
 
     `profiled`: the stacks that a profile of the same process names. A frame that none of them has
-    stands for itself, and is left out.
+    is left out. One that may be several (a function calls what is inlined at two of its lines)
+    stands for none: where it was called is not known.
     """
-    wanted: dict[tuple[str, int], set[Frame]] = {}
+    wanted: defaultdict[tuple[str, int], set[Frame]] = defaultdict(set)
     for frame in frames:
-        wanted.setdefault((frame.file, frame.line), set()).add(frame)
-    found: dict[Frame, Stack] = {}
-    if not wanted:
-        return found
+        wanted[frame.file, frame.line].add(frame)
+    ways: defaultdict[Frame, set[Stack]] = defaultdict(set)
     for stack in profiled:
         for place, frame in enumerate(stack):
             for one in wanted.get((frame.file, frame.line), ()):
-                calls = _up_to(one.function, stack[place : place + _MOST_INLINED])
-                if calls and len(calls) < len(found.get(one, (*calls, frame))):
-                    found[one] = calls
-    return found
+                calls = _up_to(as_profiled(one).function, stack[place : place + _MOST_INLINED])
+                if calls:
+                    ways[one].add(calls)
+    return {frame: _shortest(calls) for frame, calls in ways.items()}
 
 
 def expanded(stack: Stack, calls: Mapping[Frame, Stack]) -> Stack:
-    """Return a dump's stack with the calls that its frames stand for, named as profiles do."""
+    """Return a dump's stack with the calls that its frames stand for, named as profiles do.
 
-    def frames() -> Iterator[Frame]:
-        for frame in stack:
-            if frame in calls:
-                yield from calls[frame]
-            else:
-                yield frame._replace(function=_ARGUMENTS.sub("[...]", frame.function))
+    It ends before a frame that may be one of several calls.
+    """
+    frames: list[Frame] = []
+    for frame in stack:
+        known = calls.get(frame, (as_profiled(frame),))
+        if not known:
+            break
+        frames += known
+    return tuple(frames)
 
-    return tuple(frames())
+
+def as_profiled(frame: Frame) -> Frame:
+    """Return a dump's frame without the type arguments, which profiles leave out."""
+    return frame._replace(function=without_arguments(frame.function, "[...]"))
+
+
+def _shortest(ways: Iterable[Stack]) -> Stack:
+    """Return the shortest of several ways, () where two are as short."""
+    first, *others = sorted(ways, key=len)
+    return () if others and len(others[0]) == len(first) else first
 
 
 def _up_to(function: str, stack: Stack) -> Stack:
-    """Return the frames up to the function's own, which dumps write with other type arguments."""
-    name = short_function(function)
+    """Return the frames up to the function's own, () where it is not among them."""
     for place, frame in enumerate(stack):
-        if short_function(frame.function) == name:
+        if frame.function == function:
             return stack[: place + 1]
     return ()

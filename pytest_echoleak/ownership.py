@@ -111,13 +111,24 @@ class Ownership:
         A driver within the user's module works for who called database/sql, and a transport that
         only passes requests on for who called the client: what these leave open is their callers'.
         """
-        own: Frame | None = None
-        called: Frame | None = None  # by `own`
+        place = self._answers(stack)
+        return None if place is None else stack[place]
+
+    def own_frames(self, stack: Stack) -> tuple[bool, ...]:
+        """Return for each frame if it is the user's: none nearer than the one that answers is."""
+        first = self._answers(stack)
+        return tuple(
+            first is not None and place >= first and self.is_own(frame)
+            for place, frame in enumerate(stack)
+        )
+
+    def _answers(self, stack: Stack) -> int | None:
+        own: int | None = None
         serves = False
         for place, frame in enumerate(stack):
             if (own is None or serves) and self.is_own(frame):
-                own, called, serves = frame, stack[place - 1] if place else None, False
-            elif own is not None and _uses(frame, called):
+                own, serves = place, False
+            elif own is not None and _serves_callers(stack, own, place):
                 serves = True
         return own
 
@@ -178,12 +189,17 @@ class Ownership:
         return (frame for stack in self.stacks for frame in stack)
 
 
-def _uses(frame: Frame, called: Frame | None) -> bool:
-    """Tell whether code below a frame, which has `called` another, works for the frame's caller."""
-    if frame.function.startswith("database/sql."):
-        return True
-    passes_on = called is not None and called.function.endswith(".RoundTrip")
-    return passes_on and frame.function == "net/http.send"
+def _serves_callers(stack: Stack, own: int, user: int) -> bool:
+    """Tell whether the user's frame at `own` works for whoever called that at `user`.
+
+    A driver does, for who called database/sql (which calls other code of the user's for values),
+    and a transport that had another one send the request. What such a transport leaves open by a
+    mistake of its own (it tries twice, say) is not told from what its callers do.
+    """
+    if stack[user].function.startswith("database/sql."):
+        return not stack[user - 1].function.endswith((".Scan", ".Value"))
+    passes_on = own > 0 and stack[own - 1].function.endswith(".RoundTrip")
+    return passes_on and stack[user].function == "net/http.send"
 
 
 def _foreign_file(file: str) -> bool:

@@ -30,6 +30,23 @@ def test_of_two_ways_to_a_function_the_shorter_is_taken() -> None:
     assert calls[ONE_FOR_ALL] == (PUSH, NOTE, HANDLE)
 
 
+def test_what_may_be_one_of_two_calls_is_not_guessed() -> None:
+    """Two lines of a function call what is inlined there: no order of a profile decides."""
+    other = NOTE._replace(line=14)
+    stacks = [(PUSH, NOTE), (PUSH, other)]
+    frame = NOTE._replace(file=PUSH.file, line=PUSH.line)
+    for order in (stacks, stacks[::-1], [*stacks, stacks[0]]):
+        calls = inlined_calls([frame], order)
+        assert expanded((INSERT, frame, HANDLE), calls) == (INSERT,)
+
+
+def test_functions_of_one_name_in_two_packages_are_two() -> None:
+    library = Frame("example.com/lib/store.Put", "put.go", 3)
+    own = Frame("example.com/shop/store.Put", "store.go", 7)
+    dumped = own._replace(file=PUSH.file, line=PUSH.line)
+    assert inlined_calls([dumped], [(PUSH, library, own)])[dumped] == (PUSH, library, own)
+
+
 def test_type_arguments_are_written_otherwise_in_dumps() -> None:
     profiled = Frame("main.(*Box[...]).put", "box.go", 7)
     dumped = Frame("main.(*Box[go.shape.string]).put", "list.go", 104)

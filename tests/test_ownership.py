@@ -189,6 +189,9 @@ class TestOwnWithModules:
         assert self.own.own_frame((driver, sql, orders, handle)) == orders
         assert self.own.own_frame((sql, orders, handle)) == orders
         assert self.own.own_frame((driver, orders, handle)) == driver
+        assert self.own.own_frames((driver, sql, orders, handle)) == (False, False, True, True)
+        value = Frame("example.com/shop.(*JSON).Scan", "/src/shop/json.go", 5)
+        assert self.own.own_frame((value, sql, orders, handle)) == value
         assert self.own.own_frame((driver, sql)) == driver
 
 

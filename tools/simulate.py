@@ -1,8 +1,8 @@
 """Shows by simulation how often the verdict errs: many thousand whole checks of made-up services.
 
 Prints a row for each model of tests/simulation/ when it is done, and fails where the rule errs more
-often than it may: a leak called clean in more than 1 of 1,000 checks, a healthy service accused at
-all.
+often than it may: more than twice as many leaks called clean as the 1 in 1,000 that is accepted
+(chance may double it), a healthy service accused at all.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def _table(title: str, checks: dict[str, int], error: str, accepted: float, proc
     heading = "missed" if error == "clean" else "accused"
     print(f"{title:52}{'checks':>8}{heading:>9}{'unclear':>9}{'iterations':>12}", flush=True)
     too_many, total = False, Rates()
-    wanted = {name: count for name, count in checks.items() if count}
+    wanted = {name: count for name, count in checks.items() if count > 0}
     for name, rates in run_all(wanted, processes) if wanted else ():
         total.add(rates)
         too_many |= _row(name, rates, error, accepted)
@@ -54,7 +54,6 @@ def _table(title: str, checks: dict[str, int], error: str, accepted: float, proc
 def _row(name: str, rates: Rates, error: str, accepted: float) -> bool:
     """Print the rates of a model, and tell whether the rule errs more often than is accepted."""
     wrong = rates.verdicts[error]
-    # Chance may double what is expected of so few.
     too_many = wrong > max(2 * accepted * rates.checks, 3 if accepted else 0)
     share, unclear = wrong / rates.checks, rates.verdicts["inconclusive"] / rates.checks
     mark = "  <-- too often" if too_many else ""

@@ -51,7 +51,7 @@ def _grown(
 ) -> Iterator[tuple[Stack, tuple[Grown, ...]]]:
     for stack, changes in whole.inner_changes(kind).items():
         frames = ownership.locations(stack)
-        own = tuple(ownership.is_own(frame) for frame in stack)
+        own = ownership.own_frames(stack)
         yield (
             stack,
             tuple(

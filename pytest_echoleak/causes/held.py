@@ -15,6 +15,8 @@ from pytest_echoleak.results import Finding, HeldBy, Location, with_counts_of
 _MOSTLY = 0.9
 _TELLING_SHARE = 0.5
 _WRAPPER = ".gowrap"
+# A list or a tree is made of what it has, one node at a time.
+_HAVE_ROOM = ("map", "sync.Map", "slice", "channel")
 _Key: TypeAlias = tuple[str, object]
 """What a holder is known by: a container's number, goroutines' entry function, a finalizer."""
 
@@ -178,7 +180,10 @@ def _puts_it_there(clues: Clues) -> bool:
     largest = next(iter(clues.finding.holders), None)
     if largest is None or largest.container_location is None:
         return False
-    is_room = largest.path[-1].endswith(largest.container_type)
+    is_room = (
+        largest.container in _HAVE_ROOM
+        and largest.path[-1].rpartition(" ")[2] == largest.container_type.rpartition(" ")[2]
+    )
     return not is_room and largest.container_location.function == clues.finding.location.function
 
 

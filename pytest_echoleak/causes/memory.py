@@ -26,8 +26,7 @@ _LONG_BYTES = 256
 _SHORT_SHARE = 0.25
 _CACHE_WORDS = r"(?:\b|_|[A-Za-z0-9](?=[CM]))(?:[Cc]ache|[Mm]emoi[sz]e)"
 _LOCK = re.compile(r"\*?sync\.(RW)?Mutex$")
-# What keys are, and blocks that they share.
-_KEY = re.compile(r"\?|\*?(string|u?int\d*|\[\]u?int8|interface \{\}|any)")
+_KEY = re.compile(r"\*?(string|u?int\d*|any)")
 # Of libraries: what puts something where it stays until it is taken out.
 _REGISTRIES = re.compile(
     r"^expvar\.(Publish|New(Int|Float|Map|String))$"
@@ -110,10 +109,11 @@ def _is_lock_map(clues: Clues) -> bool:
 
 
 def _keeps_locks(held: HeldBy) -> bool:
-    kept = [
-        one for one in held.kept_types if one != held.container_type and not _KEY.fullmatch(one)
-    ]
-    return bool(kept) and all(map(_LOCK.fullmatch, kept))
+    kept = set(held.kept_types) - {held.container_type}
+    if held.container == "sync.Map":
+        kept -= {"?"}  # the trie that it is made of
+    others = [one for one in kept if not _KEY.fullmatch(one)]
+    return bool(others) and all(map(_LOCK.fullmatch, others))
 
 
 def _is_request_string(clues: Clues) -> bool:

@@ -126,8 +126,7 @@ class _Decoder:
         self.stacks = StackTable() if stacks is None else stacks
         self._what = what
         self._message = self._parse(data)
-        # Not a list, which a negative index would read from its end.
-        self._strings: dict[int, str] = dict(enumerate(self._message.string_table))
+        self._strings: list[str] = list(self._message.string_table)
         if not self._strings:
             raise ProfileError(f"the {what} has no string table: it is no profile, or damaged")
         self.period = int(self._message.period)
@@ -216,14 +215,10 @@ class _Decoder:
 
     def _locations(self) -> dict[int, str]:
         """Return the character of each location, by its id in this profile."""
-        strings = self._strings
-        try:
-            functions = {
-                function.id: (strings[function.name], strings[function.filename])
-                for function in self._message.function
-            }
-        except KeyError as cause:
-            raise self._no_string(cause) from cause
+        functions = {
+            function.id: (self._string(function.name), self._string(function.filename))
+            for function in self._message.function
+        }
         characters: dict[int, str] = {0: END_OF_STACK}
         for location in self._message.location:
             lines = location.line
@@ -238,13 +233,9 @@ class _Decoder:
         return characters
 
     def _string(self, index: int) -> str:
-        try:
-            return self._strings[index]
-        except KeyError as cause:
-            raise self._no_string(cause) from cause
-
-    def _no_string(self, index: KeyError) -> ProfileError:
-        return self._damaged(f"string {index} of {len(self._strings)} is not in its table")
+        if not 0 <= index < len(self._strings):
+            raise self._damaged(f"string {index} of {len(self._strings)} is not in its table")
+        return self._strings[index]
 
     def _damaged(self, why: str) -> ProfileError:
         return ProfileError(f"the {self._what} is damaged: {why}")

@@ -109,6 +109,19 @@ def test_of_several_lines_that_of_the_function_stands_for_all_which_adds_what_it
     assert one.finding.location == KEY, "it makes nothing that is kept"
 
 
+def test_the_nodes_of_a_list_are_no_room_for_others() -> None:
+    node = replace(
+        SESSIONS,
+        path=("main.chain (package variable)", "*main.node"),
+        container="linked list",
+        container_type="*main.node",
+        container_location=OPEN,
+    )
+    text = replace(node, path=(*node.path, "text string"))
+    (one,) = fold_by_holder([clues(KEY, text), clues(OPEN, node)])
+    assert one.finding.location == OPEN
+
+
 def test_what_no_dump_tells_of_a_slice_is_found_by_the_line_that_enlarges_it() -> None:
     session = replace(SESSIONS, container_location=KEY)
     assert len(fold_by_holder([clues(OPEN, session), clues(KEY)])) == 1

@@ -25,8 +25,8 @@ func (f *finder) group(targets []uint32) []*group {
 			bySignature[key] = g
 			groups = append(groups, g)
 		}
-		if h.hasTree() {
-			// That others hang from it, too, shows only where the path is long enough.
+		if !g.example.hasTree() && h.hasTree() {
+			// What is a tree shows only where a path is long enough; signatures do not tell.
 			g.example = h
 		}
 		g.targets = append(g.targets, target)

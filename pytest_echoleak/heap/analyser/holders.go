@@ -246,7 +246,12 @@ const namedFromRoot = 3
 
 // isContext tells the types that stand between a context and what a program knows it by.
 func isContext(typ string) bool {
-	return strings.HasPrefix(typ, "*context.") || typ == "*signal.signalCtx"
+	switch strings.TrimPrefix(typ, "*") {
+	case "context.cancelCtx", "context.timerCtx", "context.valueCtx", "context.withoutCancelCtx",
+		"context.stopCtx", "context.afterFuncCtx", "signal.signalCtx":
+		return true
+	}
+	return false
 }
 
 // containerPath says where a container is as code does: main.sessions, s.cache.items, or, far from

@@ -72,9 +72,8 @@ func (n *namer) holdByGoroutine(h *held, one *root, path []uint32) {
 		}
 		if v := n.y.stack[one.goroutine].at(e.place); v != nil {
 			info.Variable, info.Frame = v.name, shorten(v.function)
-		} else if f := frameAt(g, e.place); f != nil && info.Frame == "" {
+		} else if f := frameAt(g, e.place); f != nil {
 			info.Frame = shorten(f.name)
-			continue
 		}
 		break
 	}

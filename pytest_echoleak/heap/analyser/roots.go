@@ -31,7 +31,7 @@ const (
 	startMain            = 1
 	startLibraryVariable = 2
 	startGoroutine       = 3
-	startLast            = 24 // a goroutine of the standard library
+	startLast            = 24 // a goroutine of the standard library alone
 )
 
 // edge leads from a root to a node. `place` is the address of the word that holds the pointer, in
@@ -225,7 +225,7 @@ func (s *rootSet) goroutine(i int) {
 		one.wave, one.kind = waveRuntime, rootRuntime
 	case one.name == "main.main":
 		one.start = startMain
-	case s.p.isStandard(packageOf(one.name)):
+	case s.onlyLibrary(g):
 		one.start = startLast
 	}
 	var edges []edge
@@ -239,6 +239,17 @@ func (s *rootSet) goroutine(i int) {
 		edges = append(edges, edge{s.x.find(address), 0})
 	}
 	s.add(one, edges...)
+}
+
+// onlyLibrary tells whether nothing of a goroutine's is the program's: a request that a handler of the
+// program's serves is, too, begun by net/http.
+func (s *rootSet) onlyLibrary(g *goroutine) bool {
+	for _, f := range g.frames {
+		if !s.p.isStandard(packageOf(f.name)) {
+			return false
+		}
+	}
+	return true
 }
 
 // entryFunction is the outermost function of a goroutine, the one that its `go` statement names:

@@ -30,7 +30,7 @@ func (s stackVariables) at(address uint64) *stackVariable {
 	return nil
 }
 
-// nameStacks finds the variables of all goroutines.
+// nameStacks finds the variables of all goroutines, and puts the words that they have before others.
 func (y *typing) nameStacks() {
 	y.stack = make([]stackVariables, len(y.g.d.goroutines))
 	if len(y.t.byRuntime) == 0 {
@@ -39,6 +39,10 @@ func (y *typing) nameStacks() {
 	for i := range y.g.roots {
 		if one := &y.g.roots[i]; one.kind == rootGoroutine {
 			y.stack[one.goroutine] = y.stackOf(&y.g.d.goroutines[one.goroutine])
+			// A path is named by the first word that leads to its object.
+			sort.SliceStable(one.edges, func(a, b int) bool {
+				return y.hasName(one, one.edges[a]) && !y.hasName(one, one.edges[b])
+			})
 		}
 	}
 }
