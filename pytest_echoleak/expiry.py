@@ -17,6 +17,8 @@ _TIMED = {
     "time.AfterFunc": "a timer that has not run out",
     "time.After": "a timer that has not run out",
     "time.NewTimer": "a timer that has not run out",
+    # The runtime makes room for more timers than there ever were.
+    "time.(*Timer).Reset": "a timer that has not run out",
     "context.WithDeadline": "a context whose time-out has not come, and that nobody cancelled",
     "context.WithDeadlineCause": "a context whose time-out has not come, and that nobody cancelled",
     "context.WithTimeout": "a context whose time-out has not come, and that nobody cancelled",

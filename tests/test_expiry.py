@@ -23,6 +23,7 @@ def finding(*functions: str) -> Finding:
     [
         (("time.Sleep", "main.work"), "sleeps"),
         (("time.NewTimer", "time.After", "main.work"), "timer"),
+        (("time.(*Timer).Reset", "main.work.func1"), "timer"),
         (("context.(*cancelCtx).propagateCancel", "context.WithTimeout", "main.f"), "time-out"),
         (("context.WithDeadlineCause", "main.f"), "time-out"),
     ],
@@ -36,6 +37,7 @@ def test_timers_and_sleepers_may(functions: tuple[str, ...], why: str) -> None:
     [
         ("main.keep",),
         ("time.NewTicker", "main.f"),
+        ("time.(*Ticker).Reset", "main.f"),
         ("time.Tick", "main.f"),
         ("context.WithCancel", "main.f"),
         ("example.com/shop/time.Sleep", "main.f"),
