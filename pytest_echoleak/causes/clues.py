@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -12,6 +12,9 @@ from pytest_echoleak.results import Finding, HeldBy, Location
 
 if TYPE_CHECKING:
     from pytest_echoleak.series import Kind
+
+# One of a hundred objects: what is forgotten once leaves fewer than that.
+_LEAST_SHARE = 0.01
 
 
 @dataclass(frozen=True)
@@ -93,11 +96,25 @@ class Clues:
         return tuple(one for one in self.grown if one.kind == "goroutine" and _grew(one))
 
     def calls(self, *functions: str) -> bool:
-        """Tell whether the finding's stacks lead through one of `functions` (the end of a symbol).
+        """Tell whether the finding's stacks lead through one of `functions` (ends of symbols)."""
+        return self.leads_through(lambda name: called((name,), functions))
+
+    def leads_through(self, wanted: Callable[[str], bool]) -> bool:
+        """Tell whether the finding's stacks lead through a function that is `wanted`.
 
         From the allocation out to the user's own nearest line: what called that is another matter.
+        A few among many are what the service did meanwhile.
         """
-        return any(called(one.foreign, functions) for one in self.grown if _grew(one))
+        return any(_is_part(grown, wanted) for grown in (self.heap, self.goroutines))
+
+
+def _is_part(grown: Sequence[Grown], wanted: Callable[[str], bool]) -> bool:
+    found = [one for one in grown if any(map(wanted, one.foreign))]
+    return bool(found) and _count(found) >= _LEAST_SHARE * _count(grown)
+
+
+def _count(grown: Iterable[Grown]) -> float:
+    return sum(max(one.count, 0.0) for one in grown)
 
 
 def _grew(one: Grown) -> bool:

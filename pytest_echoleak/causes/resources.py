@@ -77,17 +77,15 @@ _METRICS = re.compile(
 )
 _CHILDREN = "map[context.canceler]struct {}"  # of a context that can be cancelled
 _KEEP_CONTEXTS = ("context.(*cancelCtx).propagateCancel", "time.AfterFunc")
+# A parent's channel is made when the first child asks for it, and kept with the parent.
+_OF_THE_PARENT = ("context.(*cancelCtx).Done",)
 _PREPARE = ("database/sql.(*DB).PrepareContext", "database/sql.(*DB).Prepare")
 _TICKERS = ("time.NewTicker", "time.Tick")
 _TIMERS = ("time.AfterFunc", "time.NewTimer", "time.After")
 
 
-def _names(clues: Clues, pattern: re.Pattern[str], *, foreign: bool = True) -> bool:
-    return any(
-        pattern.search(name)
-        for one in clues.grown
-        for name in (one.foreign if foreign else one.functions)
-    )
+def _names(clues: Clues, pattern: re.Pattern[str]) -> bool:
+    return clues.leads_through(lambda name: pattern.search(name) is not None)
 
 
 def _is_unread_body(clues: Clues) -> bool:
@@ -144,7 +142,9 @@ def _is_context(clues: Clues) -> bool:
     if any(one.container_type == _CHILDREN for one in clues.holders):
         return True
     return notably(clues, *_CONTEXTS) and any(
-        called(one.foreign[-1:], _CONTEXTS) and called(one.foreign, _KEEP_CONTEXTS)
+        called(one.foreign[-1:], _CONTEXTS)
+        and called(one.foreign, _KEEP_CONTEXTS)
+        and not called(one.foreign, _OF_THE_PARENT)
         for one in (*clues.grown, *clues.around)
         if one.count > 0 or one.bytes > 0
     )

@@ -72,7 +72,7 @@ def _evidence_lines(finding: Finding, one: str) -> Iterator[str]:
             name += f", at {place_of(place)}"
         yield from _labelled("grows", [printable_line(name, 300)])
     yield from _labelled("held by", list(_holder_lines(finding)))
-    if finding.retained_bytes is not None:
+    if finding.retained_bytes:
         yield from _labelled("retains", [_retained(finding)])
     if finding.request:
         yield from _labelled("request", [printable_line(finding.request, 500)])

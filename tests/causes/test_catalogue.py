@@ -8,11 +8,20 @@ import pytest
 
 from pytest_echoleak.attribution import Trial
 from pytest_echoleak.causes.catalogue import CATALOGUE
-from pytest_echoleak.causes.clues import Clues
+from pytest_echoleak.causes.clues import Clues, Grown
 from pytest_echoleak.causes.explaining import cause_of, explain
 from pytest_echoleak.results import HeldBy
 from tests.causes import record
-from tests.causes.made import allocated, clues, container, held, waiting, waiting_in_own
+from tests.causes.made import (
+    SERVE,
+    allocated,
+    clues,
+    container,
+    frame,
+    held,
+    waiting,
+    waiting_in_own,
+)
 from tests.corpus import labels
 
 RECORDED = record.load()
@@ -38,6 +47,9 @@ MAP = container(inner="runtime.mapassign_faststr")
 SLICE = container(inner="runtime.growslice")
 SQL = "database/sql.(*DB)."
 REDIS = "github.com/redis/go-redis/v9/internal/"
+REQUESTS = Grown(
+    "heap", (frame("net/http.readRequest"), SERVE), (), (False, False), 10_000, 640_000.0
+)
 PGX = "github.com/jackc/pgx/v5/pgxpool.(*Pool)."
 
 
@@ -261,6 +273,13 @@ MADE: dict[str, tuple[str, Clues]] = {
         "finalizer-cycle",
         clues(allocated(), holders=(HeldBy("finalizer", ()),)),
     ),
+    "requests that a middleware keeps, while a log is written to a database": (
+        "context-retained",
+        clues(
+            REQUESTS,
+            allocated("database/sql.(*Rows).Scan", "database/sql.(*DB).QueryContext", count=90),
+        ),
+    ),
     "locks by key": (
         "lock-map",
         clues(
@@ -352,6 +371,14 @@ def test_a_transaction_that_stays_open_is_the_matter_whatever_was_read_in_it() -
         clues(allocated(inner="runtime.makechan")),  # nobody is seen to keep the channel
         clues(allocated("context.WithCancel", "net/http.(*Transport).roundTrip")),
         clues(allocated("context.withCancel", "context.WithCancel")),  # cancelled, and kept
+        clues(  # the channel of a parent that is kept, for which its child asked
+            allocated("context.WithCancel"),
+            allocated(
+                "context.(*cancelCtx).Done",
+                "context.(*cancelCtx).propagateCancel",
+                "context.WithCancel",
+            ),
+        ),
         clues(allocated(REDIS + "proto.(*Reader).readString", REDIS + "pool.(*Conn).WithReader")),
         clues(allocated("database/sql.convertAssign", "database/sql.(*Rows).Scan")),
         clues(allocated("time.newTimer", "time.AfterFunc", "example.org/lib.(*Pool).Get")),
