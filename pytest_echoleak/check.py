@@ -153,7 +153,11 @@ class _Check:
             self._ownership(),
             shows_runtime=self._service.has_agent,
         )
-        if outcome.verdict != "leak" or self._service.instance.ending() is not None:
+        if outcome.verdict == "inconclusive":
+            # A cause of what may not leak at all would be an accusation.
+            sure = len(judgement.steady)
+            return Explanation(explain(clues[:sure], causes) + findings[sure:])
+        if self._service.instance.ending() is not None:
             return Explanation(explain(clues, causes))
         return explain_leak(
             clues,

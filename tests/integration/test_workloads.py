@@ -165,6 +165,15 @@ def test_too_few_iterations_are_inconclusive_and_say_how_many_it_takes(
     assert caught_error.value.report.iterations == 300
 
 
+def test_what_merely_may_leak_is_shown_without_a_cause(service: EchoService) -> None:
+    with pytest.raises(InconclusiveError) as caught_error:
+        assert_no_leak(service, "GET /map?key={i}", iterations=24, plateau=0)
+    report = caught_error.value.report
+    assert report is not None
+    assert report.findings
+    assert {(one.cause, one.fix) for one in report.findings} == {("other", "")}
+
+
 def test_a_number_of_iterations_is_a_floor_and_without_a_plateau_exact(
     service: EchoService,
 ) -> None:
