@@ -376,7 +376,9 @@ class _Check:
         return outcome
 
     def _gone(self, judgement: Judgement) -> bool:
-        """Tell whether what a judgement says grew has gone since."""
+        """Tell whether what a judgement says grew has gone since, and nothing else grew with it."""
+        if judgement.rest_grows:
+            return False
         whole = make_series([self._whole()], self._idle)
         return gone(judgement.folds, whole, self._options.detect)
 

@@ -67,6 +67,7 @@ class Judgement:
     - `too_short`: whatever grew or not, so few iterations cannot show a leak as rare as `detect`.
     - `untouched`: nothing at all stayed, beside what was accepted: `tolerated` tells that something
       grew within the tolerance, `allowed` that something did which an Allow matches.
+    - `rest_grows`: without the places that grow the process grew steadily, through many.
     - `exact`: every allocation was recorded.
     """
 
@@ -80,6 +81,7 @@ class Judgement:
     untouched: bool
     tolerated: bool
     allowed: bool
+    rest_grows: bool
     exact: bool
     unused_allows: tuple[str, ...]
     made_of: Mapping[Finding, tuple[Fold, ...]] = field(default_factory=dict)
@@ -126,6 +128,7 @@ def judge(
         untouched=not any(map(_grew, folds.open)),
         tolerated=len(beyond) < len(growing),
         allowed=any(map(_grew, folds.allowed)),
+        rest_grows=_rest_grows(series, folds, growing, detect),
         exact=series.exact,
         unused_allows=folds.unused_allows,
         made_of={**found_steady, **found_unclear},
@@ -255,15 +258,8 @@ def _judge_totals(series: Series, folds: Folds, detect: float) -> list[tuple[Fol
 
     Empty where the whole does not grow.
     """
-    iterations = sum(series.iterations)
     growth = _process_growth(series, folds)
-    if (
-        sum(growth.count) < _TOTALS_FLOOR_OBJECTS * iterations
-        and sum(growth.bytes) < _TOTALS_FLOOR_BYTES * iterations
-    ):
-        return []
-    floor = max(detect, _TOTALS_FLOOR_OBJECTS)
-    found = trend(growth, series.iterations, floor)
+    found = _trend_of_process(growth, series, detect)
     if found is Trend.EXCLUDED:
         return []
     heap = [fold for fold in folds.open if fold.kind == "heap" and sum(fold.growth.bytes) > 0]
@@ -279,6 +275,34 @@ def _judge_totals(series: Series, folds: Folds, detect: float) -> list[tuple[Fol
     return [(replace(largest, growth=growth, parts=parts, whole_process=True), found)]
 
 
+def _trend_of_process(growth: Growth, series: Series, detect: float) -> Trend:
+    """Return what the growth of many places together does: a little of it is the runtime's."""
+    iterations = sum(series.iterations)
+    if (
+        sum(growth.count) < _TOTALS_FLOOR_OBJECTS * iterations
+        and sum(growth.bytes) < _TOTALS_FLOOR_BYTES * iterations
+    ):
+        return Trend.EXCLUDED
+    return trend(growth, series.iterations, max(detect, _TOTALS_FLOOR_OBJECTS))
+
+
+def _rest_grows(
+    series: Series, folds: Folds, growing: Sequence[tuple[Fold, Trend]], detect: float
+) -> bool:
+    """Tell whether the process grows steadily beside the places that do: through many others."""
+    counted = {stack for fold, _ in growing if fold.kind == "heap" for stack in fold.parts}
+    if not series.exact or not counted:
+        return False
+    rest = [
+        growth
+        for fold in folds.open
+        if fold.kind == "heap"
+        for stack, growth in fold.parts.items()
+        if stack not in counted
+    ]
+    return _trend_of_process(_sum(rest, len(series.iterations)), series, detect) is Trend.STEADY
+
+
 def _process_growth(series: Series, folds: Folds) -> Growth:
     """Return the growth of the whole heap, without what is allowed (by samples: an estimate)."""
     rounds = len(series.iterations)
@@ -292,10 +316,13 @@ def _process_growth(series: Series, folds: Folds) -> Growth:
 
 
 def _sum_growth(folds: Sequence[Fold], rounds: int) -> Growth:
-    heap = [fold.growth for fold in folds if fold.kind == "heap"]
+    return _sum([fold.growth for fold in folds if fold.kind == "heap"], rounds)
+
+
+def _sum(growths: Sequence[Growth], rounds: int) -> Growth:
     return Growth(
-        tuple(sum(growth.count[k] for growth in heap) for k in range(rounds)),
-        tuple(sum(growth.bytes[k] for growth in heap) for k in range(rounds)),
+        tuple(sum(growth.count[k] for growth in growths) for k in range(rounds)),
+        tuple(sum(growth.bytes[k] for growth in growths) for k in range(rounds)),
     )
 
 

@@ -133,7 +133,7 @@ def take(
         service.round(wanted)
     final = conclude(judgement, exhausted=True)
     assert final is not None, "an exhausted check has a verdict"
-    may_go = final == "inconclusive" and not judgement.too_short
+    may_go = final == "inconclusive" and not (judgement.too_short or judgement.rest_grows)
     if may_go and gone(judgement.folds, service.rested(), options.detect):
         final = "clean"
     return Course(final, service.iterations, judgement)

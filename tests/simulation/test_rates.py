@@ -43,6 +43,15 @@ def test_a_leak_at_detect_is_missed_in_one_of_a_thousand_first_looks_at_most() -
     assert missed >= 1, "a rule that never errs asks for more iterations than it needs"
 
 
+@pytest.mark.parametrize("seed", [665, 1266])
+def test_what_grows_through_many_lines_is_not_acquitted_with_the_one_that_was_unclear(
+    seed: int,
+) -> None:
+    """At the limit one of 200 lines was unclear, by chance, and that alone was looked at again."""
+    name = "200 lines, each"
+    assert take(LEAKS[name](random.Random(f"{name} {seed}"))).verdict == "inconclusive"
+
+
 def test_twelve_thousand_restless_stacks_raise_no_alarm() -> None:
     assert take(real_size(random.Random(1))).verdict == "clean"
 
