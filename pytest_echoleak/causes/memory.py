@@ -25,6 +25,7 @@ _REGISTRY_WORDS = r"(?:\b|[a-z_.(*])[Rr]egist(?:er|ry)"
 _LONG_BYTES = 256
 _SHORT_SHARE = 0.25
 _CACHE_WORDS = r"(?:\b|_|[A-Za-z0-9](?=[CM]))(?:[Cc]ache|[Mm]emoi[sz]e)"
+_REQUEST = re.compile(r"(\*http\.Request|\b(echo|gin)\.Context)$")
 _LOCK = re.compile(r"\*?sync\.(RW)?Mutex$")
 _KEY = re.compile(r"\*?(string|u?int\d*|any)")
 # Of libraries: what puts something where it stays until it is taken out.
@@ -49,6 +50,13 @@ def _put_by(clues: Clues, pattern: re.Pattern[str]) -> bool:
     """Tell whether a library's function made the objects, or put them into a container of its."""
     return below(clues, pattern) or any(
         pattern.search(name) for one in containers(clues) for name in one.through
+    )
+
+
+def _are_requests(clues: Clues) -> bool:
+    """Whole requests are among it, or what holds it is a collection of them."""
+    return keeps_requests(clues) or any(
+        _REQUEST.search(one.container_type) for one in clues.holders
     )
 
 
@@ -166,7 +174,7 @@ CAUSES: tuple[Cause, ...] = (
         "keep copies of the few values that are needed (strings with strings.Clone), never the"
         " *http.Request or the echo.Context itself",
         "go doc strings.Clone",
-        keeps_requests,
+        _are_requests,
     ),
     Cause(
         "substring-pin",

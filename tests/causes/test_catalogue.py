@@ -280,6 +280,10 @@ MADE: dict[str, tuple[str, Clues]] = {
             allocated("database/sql.(*Rows).Scan", "database/sql.(*DB).QueryContext", count=90),
         ),
     ),
+    "a part of each request, in a collection of them": (
+        "context-retained",
+        clues(allocated("context.WithCancel"), holders=(held("slice", "[]*http.Request"),)),
+    ),
     "locks by key": (
         "lock-map",
         clues(
