@@ -29,10 +29,10 @@ def main() -> int:
     parser.add_argument("--processes", type=int, default=os.cpu_count())
     given = parser.parse_args()
     leaks = {name: given.rare_leaks if name in AT_DETECT else given.leaks for name in LEAKS}
-    healthy = {name: -(-given.healthy // len(HEALTHY)) for name in HEALTHY}
+    healthy = dict.fromkeys(HEALTHY, -(-given.healthy // len(HEALTHY)))
+    healthy[REAL_SIZE] = given.real_size
     began = time.monotonic()
     wrong = _table("a service that leaks", leaks, "clean", MISSES, given.processes)
-    healthy |= {REAL_SIZE: given.real_size}
     wrong |= _table("a healthy service", healthy, "leak", 0.0, given.processes)
     print(f"\nin {time.monotonic() - began:,.0f} s")
     return 1 if wrong else 0

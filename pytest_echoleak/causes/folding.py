@@ -93,7 +93,7 @@ def _as_one(group: Sequence[Clues], cause: Cause | None) -> Finding:
 
 def _face(group: Sequence[Clues]) -> Clues:
     """Return the one that shows best where the cause is: it has a line of the user's."""
-    own = [one for one in group if is_own(one) and _shows_own(one)]
+    own = list(filter(_shows_own, group))
     waiting = [one for one in own if one.finding.kind == "goroutine"]
     first = waiting or own or group[:1]
     return max(first, key=lambda one: (one.finding.bytes, one.finding.goroutines))
@@ -103,12 +103,12 @@ def _shows_own(clues: Clues) -> bool:
     """Tell whether a finding stands at a line of the user's: what it holds may have one, too."""
     places = {one.place for one in clues.grown}
     places |= {one.container_location for one in clues.finding.holders}
-    return clues.finding.location in places
+    return is_own(clues) and clues.finding.location in places
 
 
 def _also_at(group: Iterable[Clues], face: Clues) -> str:
     places = [face.finding.location]
-    places += [one.finding.location for one in group if is_own(one) and _shows_own(one)]
+    places += [one.finding.location for one in filter(_shows_own, group)]
     others = [f"{one.file}:{one.line}" for one in dict.fromkeys(places)][1:]
     return f"also at {', '.join(others[:_MOST_PLACES])}" if others else ""
 
