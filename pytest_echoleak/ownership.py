@@ -22,8 +22,17 @@ _AGENT_PREFIXES = ("main.echoleak", "main.(*echoleak", "net/http.echoleak", "net
 PLANTED = ("main.echoleakPlanted", "net/http.echoleakPlanted")
 # User code runs below these of runtime/pprof: they label goroutines, they write no profile.
 _PPROF_LABELS = ("Do", "SetGoroutineLabels", "WithLabels", "Labels", "ForLabels", "Label")
-# Grow with the peak number of goroutines, and never shrink: the runtime's own free lists.
-_RUNTIME_CACHES = frozenset({"runtime.malg", "runtime.acquireSudog", "runtime.allgadd"})
+# Grow with the peak number of goroutines, and of timers that run at once, and never shrink: the
+# runtime's own free lists, and its room for timers, which are objects of whoever made them.
+_RUNTIME_CACHES = frozenset(
+    {
+        "runtime.malg",
+        "runtime.acquireSudog",
+        "runtime.allgadd",
+        "runtime.(*timers).addHeap",
+        "runtime.doaddtimer",  # until Go 1.22
+    }
+)
 # Names under which the runtime serves sync and internal/poll: they allocate sudogs, nothing else.
 _WAITING_PREFIXES = ("sync.runtime_", "internal/sync.runtime_", "internal/poll.runtime_")
 # fmt: off
@@ -76,7 +85,7 @@ def is_planted(stack: Stack) -> bool:
 
 
 def is_runtime_cache(stack: Stack) -> bool:
-    """Tell whether the allocation is the runtime's own: free lists, which only ever fill up."""
+    """Tell whether the allocation is the runtime's own, and never shrinks: see _RUNTIME_CACHES."""
     if stack and stack[0].function.startswith(_WAITING_PREFIXES):
         return True
     return any(frame.function in _RUNTIME_CACHES for frame in stack) or all(

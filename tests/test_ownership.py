@@ -65,9 +65,11 @@ class TestRuntime:
             ("sync.runtime_SemacquireMutex", "sync.(*Mutex).Lock", "main.f"),
             ("internal/poll.runtime_Semacquire", "internal/poll.(*FD).Close", "main.f"),
             ("runtime.allocm", "runtime.newm"),
+            ("runtime.(*timers).addHeap", "runtime.blockTimerChan", "main.poll"),
+            ("runtime.doaddtimer", "runtime.addtimer", "time.startTimer", "time.NewTimer"),
         ],
     )
-    def test_free_lists_of_the_runtime(self, functions: tuple[str, ...]) -> None:
+    def test_what_the_runtime_keeps_for_good(self, functions: tuple[str, ...]) -> None:
         assert is_runtime_cache(stack(*functions))
 
     def test_what_the_user_allocates_through_the_runtime_is_no_free_list(self) -> None:

@@ -82,7 +82,7 @@ def test_anything_behind_the_header_is_an_error(dumps: Dumps, place: Path, rest:
     ("record", "message"),
     [
         (b"\x01\x80\x80\x01\xff\xff\xff\xff\x7f", "a block of 34359738367 bytes"),
-        (b"\x10\x01\x08\xff\xff\xff\xff\x7f", "a stack of 34359738367 frames"),
+        (b"\x10\x01\x08\xff\xff\xff\xff\x7f", "cut off or damaged: a stack of 34359738367 frames"),
         (b"\x63", "a record of the unknown kind 99"),
         (b"\xff" * 11, "no number stands at byte 16"),
         (b"\x06\x01\x04\x00\x00\x05ppc32\x01x\x01", 'it comes from "ppc32"'),

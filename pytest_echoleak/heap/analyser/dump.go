@@ -258,7 +258,7 @@ func (d *dump) profileRecord(r *reader) {
 	count := r.number()
 	start := r.at
 	if count > uint64(len(r.data)-r.at) {
-		fail("a stack of %d frames at byte %d reaches beyond its end", count, r.at)
+		fail("it is cut off or damaged: a stack of %d frames at byte %d reaches beyond its end", count, r.at)
 	}
 	for i := uint64(0); i < count; i++ {
 		r.span()
