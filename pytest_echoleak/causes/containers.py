@@ -35,6 +35,7 @@ _TIMERS = ("runtime.(*timers).", "runtime.(*timer).")
 # These make an object for each entry.
 _MAKE_ENTRIES = ("list", "sync.Map")
 _LISTS = ("container/list.(*List).insertValue",)
+_METHODS_PACKAGE = re.compile(r"^[^.(]*\.(?=\()")
 
 
 @dataclass(frozen=True)
@@ -88,10 +89,13 @@ def is_enlarged_slice(clues: Clues) -> bool:
 
 
 def named(clues: Clues, words: str) -> bool:
-    """Tell whether a function that adds to the container has a name with one of `words`."""
+    """Tell whether a function that adds to the container has a name with one of `words`.
+
+    A method's package is no part of its name: it has types of many kinds.
+    """
     pattern = re.compile(words)
     return any(
-        pattern.search(name.rpartition("/")[2])
+        pattern.search(_METHODS_PACKAGE.sub("", name.rpartition("/")[2]))
         for container in containers(clues)
         for name in (container.place.function, *container.through)
     )

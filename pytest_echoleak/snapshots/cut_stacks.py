@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 
 from pytest_echoleak.ownership import without_runtime
-from pytest_echoleak.pprof.frames import Stack
+from pytest_echoleak.pprof.frames import Stack, without_arguments
 
 _END = "runtime.goexit"
 # Of 32 frames those of wrappers are not shown. What is shorter is the scheduler's own, with no end.
 _SHORTEST_CUT = 28
-# A cut stack may begin with frames of the allocator, which profiles leave out.
 _COMPARED_FRAMES = 20
 
 
@@ -21,18 +21,18 @@ def whole_stacks(
 
     `full_stacks` gives the stacks of profiles, each with how much it holds; it is asked only where
     some stack was cut. Of several that begin alike the one that holds most is taken: it is what a
-    growing site most likely is. A stack that none continues stays as it is.
+    growing site most likely is. A stack that none continues stays as it is. Type arguments are
+    written `[...]`, as the runtime does and profiles do not.
     """
     result = {site: stack for site, stack in stacks.items() if not _is_cut(stack)}
     cut = {site: stack for site, stack in stacks.items() if site not in result}
-    longest: dict[Stack, tuple[int, Stack]] = {}
+    known: defaultdict[Stack, list[tuple[int, Stack]]] = defaultdict(list)
     for stack, amount in full_stacks() if cut else ():
-        start = _start(stack)
-        if start not in longest or longest[start][0] < amount:
-            longest[start] = (amount, stack)
+        outer = _outer(stack)
+        known[outer[:_COMPARED_FRAMES]].append((amount, outer))
     for site, stack in cut.items():
-        _, whole = longest.get(_start(stack), (0, stack))
-        result[site] = whole if len(whole) > len(stack) else stack
+        outer = _outer(stack)
+        result[site] = stack + _rest(outer, known[outer[:_COMPARED_FRAMES]])
     return {site: stack[:-1] if _ends(stack) else stack for site, stack in result.items()}
 
 
@@ -44,5 +44,18 @@ def _ends(stack: Stack) -> bool:
     return bool(stack) and stack[-1].function == _END
 
 
-def _start(stack: Stack) -> Stack:
-    return without_runtime(stack)[:_COMPARED_FRAMES]
+def _outer(stack: Stack) -> Stack:
+    """Return a stack without the allocator's frames, of which profiles have none."""
+    return tuple(
+        frame._replace(function=without_arguments(frame.function, "[...]"))
+        if "[" in frame.function
+        else frame
+        for frame in without_runtime(stack)
+    )
+
+
+def _rest(outer: Stack, known: Iterable[tuple[int, Stack]]) -> Stack:
+    """Return the frames behind `outer` in the one of `known` that goes on like it."""
+    longer = [(amount, whole) for amount, whole in known if len(whole) > len(outer)]
+    alike = [one for one in longer if one[1][: len(outer)] == outer] or longer
+    return max(alike)[1][len(outer) :] if alike else ()

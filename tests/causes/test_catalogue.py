@@ -10,7 +10,7 @@ from pytest_echoleak.attribution import Trial
 from pytest_echoleak.causes.catalogue import CATALOGUE
 from pytest_echoleak.causes.clues import Clues, Grown
 from pytest_echoleak.causes.explaining import cause_of, explain
-from pytest_echoleak.results import HeldBy
+from pytest_echoleak.results import HeldBy, Location
 from tests.causes import record
 from tests.causes.made import (
     SERVE,
@@ -151,6 +151,22 @@ MADE: dict[str, tuple[str, Clues]] = {
             allocated(),
             around=(SLICE,),
             trials=(Trial("GET /{i}", 100, 0, same_value=True),),
+        ),
+    ),
+    "a slice of a type in a package of subscriptions": (
+        "unbounded-slice",
+        clues(
+            allocated(),
+            around=(
+                replace(
+                    SLICE,
+                    stack=(
+                        Location("example.com/shop/subscriptions.(*Broker).Sighted", "b.go", 29),
+                        *SLICE.stack,
+                    ),
+                    own=(True, *SLICE.own),
+                ),
+            ),
         ),
     ),
     "jobs of a schedule, with what they captured": (

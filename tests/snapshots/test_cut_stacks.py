@@ -23,9 +23,23 @@ def test_a_cut_stack_is_continued_by_the_profiles_largest_that_begins_alike() ->
     assert whole_stacks({7: DEEP[:32]}, lambda: full) == {7: DEEP}
 
 
-def test_the_allocators_frames_are_no_difference() -> None:
-    cut = (Frame("runtime.mallocgc", "", 1), *DEEP[:31])
-    assert whole_stacks({7: cut}, lambda: [(DEEP, 1)]) == {7: DEEP}
+def test_the_allocators_frames_are_no_difference_and_stay() -> None:
+    allocator = Frame("runtime.mallocgc", "", 1)
+    cut = (allocator, *DEEP[:31])
+    assert whole_stacks({7: cut}, lambda: [(DEEP, 1)]) == {7: (allocator, *DEEP)}
+
+
+def test_type_arguments_which_profiles_name_and_the_runtime_does_not_are_no_difference() -> None:
+    told, profiled = (
+        (*DEEP[:9], Frame(f"main.(*Hook[{arguments}]).Trigger.func1", "", 9), *DEEP[10:])
+        for arguments in ("...", "go.shape.*uint8")
+    )
+    assert whole_stacks({7: told[:32]}, lambda: [(profiled, 1)]) == {7: told}
+
+
+def test_what_is_alike_in_all_frames_goes_before_what_holds_more() -> None:
+    other = (*DEEP[:25], Frame("main.elsewhere", "", 1), *DEEP[26:50])
+    assert whole_stacks({7: DEEP[:32]}, lambda: [(DEEP, 3), (other, 500)]) == {7: DEEP}
 
 
 def test_a_stack_that_nothing_continues_stays() -> None:

@@ -90,6 +90,8 @@ type question struct {
 const (
 	// How many frames an agent's record keeps of a stack that it cuts; stacks of that length may go on.
 	cutFrames = 32
+	// The same without those of the allocator, which a question leaves out.
+	cutQuestion = cutFrames - 8
 	// How many functions may be inlined into one another.
 	maxInlined = 16
 )
@@ -109,7 +111,7 @@ func (q *question) matches(frames []place, loose bool) bool {
 			continue
 		}
 		if at >= len(wanted) {
-			return len(q.Frames) >= cutFrames
+			return len(q.Frames) >= cutQuestion
 		}
 		end := endOfInlined(wanted, at, f.Function)
 		same := wanted[at].File == f.File && wanted[at].Line == f.Line
