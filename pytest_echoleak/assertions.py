@@ -127,7 +127,9 @@ def _assert_growth(
     between = Round(iterations, before, after)
     series = make_series([between])
     places = series.heap if kind == "heap" else series.goroutines
-    total = series.totals if kind == "heap" and not series.exact else _sum(list(places.values()))
+    total = (
+        series.totals if kind == "heap" and not series.exact else Growth.total(places.values(), 1)
+    )
     (count,), (size_bytes,) = total.count, total.bytes
     if count <= 0 and size_bytes <= 0:
         return
@@ -147,8 +149,3 @@ def _assert_growth(
         file, function = printable_line(place.file), printable_line(place.function)
         lines.append(f"  {amount}  {file}:{place.line}  {function}")
     raise LeakError("\n".join(lines))
-
-
-def _sum(growths: Sequence[Growth]) -> Growth:
-    count = sum(growth.count[0] for growth in growths)
-    return Growth((count,), (sum(growth.bytes[0] for growth in growths),))

@@ -156,10 +156,7 @@ def fold_stacks(
     """Return these stacks as one; the place is that of the one that grew most."""
     largest = max(stacks, key=lambda s: (sum(stacks[s].bytes), sum(stacks[s].count), s))
     growths = list(stacks.values())
-    growth = Growth(
-        tuple(map(sum, zip(*(one.count for one in growths), strict=True))),
-        tuple(map(sum, zip(*(one.bytes for one in growths), strict=True))),
-    )
+    growth = Growth.total(growths, len(growths[0].count))
     grown = sum(sum(one.count) > 0 or sum(one.bytes) > 0 for one in growths)
     own = ownership.own_frame(largest) is not None
     requests = [sum(stacks[stack].count) for stack in stacks if _makes_request(stack)]

@@ -103,6 +103,15 @@ class Growth:
     count: tuple[float, ...]
     bytes: tuple[float, ...]
 
+    @staticmethod
+    def total(growths: Iterable[Growth], rounds: int) -> Growth:
+        """Return by how much all of them together grew in each of so many rounds."""
+        growths = tuple(growths)
+        return Growth(
+            tuple(sum(one.count[k] for one in growths) for k in range(rounds)),
+            tuple(sum(one.bytes[k] for one in growths) for k in range(rounds)),
+        )
+
 
 @dataclass(frozen=True)
 class Series:

@@ -300,7 +300,8 @@ def _rest_grows(
         for stack, growth in fold.parts.items()
         if stack not in counted
     ]
-    return _trend_of_process(_sum(rest, len(series.iterations)), series, detect) is Trend.STEADY
+    growth = Growth.total(rest, len(series.iterations))
+    return _trend_of_process(growth, series, detect) is Trend.STEADY
 
 
 def _process_growth(series: Series, folds: Folds) -> Growth:
@@ -316,14 +317,7 @@ def _process_growth(series: Series, folds: Folds) -> Growth:
 
 
 def _sum_growth(folds: Sequence[Fold], rounds: int) -> Growth:
-    return _sum([fold.growth for fold in folds if fold.kind == "heap"], rounds)
-
-
-def _sum(growths: Sequence[Growth], rounds: int) -> Growth:
-    return Growth(
-        tuple(sum(growth.count[k] for growth in growths) for k in range(rounds)),
-        tuple(sum(growth.bytes[k] for growth in growths) for k in range(rounds)),
-    )
+    return Growth.total((fold.growth for fold in folds if fold.kind == "heap"), rounds)
 
 
 def _findings(
