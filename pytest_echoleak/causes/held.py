@@ -38,7 +38,7 @@ def with_holders(
         held_by=largest.path,
         retained_bytes=largest.retained_bytes,
     )
-    if largest.container_location and largest.share >= _MOSTLY and not is_notably_own(clues):
+    if largest.container_location and largest.share >= _TELLING_SHARE and not is_notably_own(clues):
         # No line of the user's made it, but one keeps it.
         finding = replace(finding, location=largest.container_location)
     # What few hold says nothing of why most leaks.

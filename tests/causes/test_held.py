@@ -84,6 +84,17 @@ def test_what_a_library_makes_stands_at_the_line_that_keeps_it(
     assert with_holders(Clues(found, grown), (holder,)).finding.location == place
 
 
+@pytest.mark.parametrize(("share", "place"), [(0.55, OPEN), (0.45, SERVE)])
+def test_most_of_it_must_lie_there_though_a_log_holds_some_of_it_for_a_while(
+    share: float, place: Location
+) -> None:
+    found = finding(SERVE)
+    grown = (Grown("heap", (SERVE,), (), (False,), 100, 6_400),)
+    holder = replace(SESSIONS, container_location=OPEN, share=share)
+    log = replace(SESSIONS, container="", container_number=0, share=0.3)
+    assert with_holders(Clues(found, grown), (holder, log)).finding.location == place
+
+
 def test_what_hangs_from_one_container_is_one_finding_at_the_line_of_most_bytes() -> None:
     (one,) = fold_by_holder([clues(KEY, SESSIONS), clues(OPEN, SESSIONS)])
     assert (one.finding.objects, one.finding.bytes) == (200, 12_800)
