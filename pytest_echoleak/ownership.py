@@ -33,6 +33,13 @@ _RUNTIME_CACHES = frozenset(
         "runtime.doaddtimer",  # until Go 1.22
     }
 )
+# Inner nodes of the tries of sync.Map and unique: where an entry was beside another for a moment
+# one stays between them. What such a map keeps has entries, and they count.
+_TRIE_NODES = (
+    "internal/sync.newIndirectNode[",
+    "unique.newIndirectNode[",
+    "internal/concurrent.newIndirectNode[",  # of Go 1.23
+)
 # Names under which the runtime serves sync and internal/poll: they allocate sudogs, nothing else.
 _WAITING_PREFIXES = ("sync.runtime_", "internal/sync.runtime_", "internal/poll.runtime_")
 # fmt: off
@@ -85,8 +92,10 @@ def is_planted(stack: Stack) -> bool:
 
 
 def is_runtime_cache(stack: Stack) -> bool:
-    """Tell whether the allocation is the runtime's own, and never shrinks: see _RUNTIME_CACHES."""
+    """Tell whether the allocation is Go's own and never shrinks, and what it is for is counted."""
     if stack and stack[0].function.startswith(_WAITING_PREFIXES):
+        return True
+    if any(frame.function.startswith(_TRIE_NODES) for frame in stack):
         return True
     return any(frame.function in _RUNTIME_CACHES for frame in stack) or all(
         frame.function.startswith(_RUNTIME_PREFIXES) for frame in stack

@@ -16,6 +16,7 @@ _STATES = {
     "runtime.chanrecv2": "chan receive",
     "runtime.selectgo": "select",
     "runtime.block": "select (no cases)",
+    "runtime.coroswitch": "coroutine",
     "time.Sleep": "sleep",
     "sync.(*WaitGroup).Wait": "sync.WaitGroup.Wait",
     "sync.(*RWMutex).RLock": "sync.RWMutex.RLock",

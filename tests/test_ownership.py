@@ -65,6 +65,13 @@ class TestRuntime:
             ("sync.runtime_SemacquireMutex", "sync.(*Mutex).Lock", "main.f"),
             ("internal/poll.runtime_Semacquire", "internal/poll.(*FD).Close", "main.f"),
             ("runtime.allocm", "runtime.newm"),
+            (
+                "runtime.newobject",
+                "internal/sync.newIndirectNode[...]",
+                "sync.(*Map).Store",
+                "main.f",
+            ),
+            ("unique.newIndirectNode[go.shape.string]", "unique.(*canonMap[...]).expand", "main.f"),
             ("runtime.(*timers).addHeap", "runtime.blockTimerChan", "main.poll"),
             ("runtime.doaddtimer", "runtime.addtimer", "time.startTimer", "time.NewTimer"),
         ],

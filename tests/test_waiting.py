@@ -22,6 +22,7 @@ def frames(*functions: str) -> tuple[Frame, ...]:
         ((PARK, "runtime.selectgo"), ("main.f",), "select"),
         ((PARK, "runtime.block"), ("main.f",), "select (no cases)"),
         ((PARK,), ("time.Sleep", "main.f"), "sleep"),
+        (("runtime.coroswitch",), ("iter.Pull[...].func1.1", "main.rows.func1"), "coroutine"),
         (
             (PARK, "runtime.goparkunlock", "runtime.semacquire1"),
             (

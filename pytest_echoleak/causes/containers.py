@@ -14,7 +14,7 @@ from typing import Literal, TypeAlias
 
 from pytest_echoleak.causes.clues import Clues, Grown, called
 from pytest_echoleak.causes.evidence import events
-from pytest_echoleak.results import Location
+from pytest_echoleak.results import HeldBy, Location
 
 ContainerKind: TypeAlias = Literal["map", "sync.Map", "slice", "string", "list", "channel", "tree"]
 """The last two only a holder tells."""
@@ -35,6 +35,9 @@ _TIMERS = ("runtime.(*timers).", "runtime.(*timer).")
 # These make an object for each entry.
 _MAKE_ENTRIES = ("list", "sync.Map")
 _LISTS = ("container/list.(*List).insertValue",)
+_MAP_OF_A_LIBRARY = re.compile(
+    r"\w*[mM]ap\w*\[(\.\.\.|[^\]]+,)"
+)  # *xsync.mapTable[string,*main.user]
 _METHODS_PACKAGE = re.compile(r"^[^.(]*\.(?=\()")
 
 
@@ -74,7 +77,7 @@ def held_in(clues: Clues, kind: ContainerKind) -> bool:
     A holder tells for certain. Else it is what grows near it, if nothing of another kind does.
     """
     if clues.holders:
-        return any(kind in _kinds(one.container) for one in clues.holders)
+        return any(kind in _kinds_of(one) for one in clues.holders)
     kinds = {known for one in containers(clues) for known in _kinds(one.kind)}
     # A map beside a list of its entries is what a cache looks like.
     return kinds == {kind} or (kind == "map" and kinds == {"map", "list"})
@@ -99,6 +102,13 @@ def named(clues: Clues, words: str) -> bool:
         for container in containers(clues)
         for name in (container.place.function, *container.through)
     )
+
+
+def _kinds_of(held: HeldBy) -> tuple[str, ...]:
+    """Return what a holder's container is: the slices of a library's own map are that map."""
+    if held.container == "slice" and _MAP_OF_A_LIBRARY.search(held.container_name):
+        return ("map",)
+    return _kinds(held.container)
 
 
 def _kinds(container: str) -> tuple[str, ...]:

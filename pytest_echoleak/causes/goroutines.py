@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from pytest_echoleak.causes.cause import Cause
+from pytest_echoleak.causes.cause import OTHER, Cause
 from pytest_echoleak.causes.clues import Clues
 from pytest_echoleak.causes.evidence import in_step, made_by, packages_below, somewhere, waits_in
 from pytest_echoleak.ownership import package_of
 
-_TIMERS = ("time.After", "time.NewTimer", "time.AfterFunc", "time.(*Timer).Reset")
+_TIMERS = (
+    "time.After",
+    "time.NewTimer",
+    "time.AfterFunc",
+    "time.(*Timer).Reset",
+    "time.NewTicker",
+    "time.Tick",
+)
 _BLOCKED = ("chan send", "chan receive", "select", "select (no cases)")
 
 
@@ -39,6 +46,14 @@ def _wakes_up_again(clues: Clues) -> bool:
 
 
 CAUSES: tuple[Cause, ...] = (
+    Cause(
+        OTHER,
+        "an iterator of iter.Pull is never stopped: its goroutine waits for a call of next",
+        "stop it on every way out: next, stop := iter.Pull(seq), and defer stop()",
+        "go doc iter.Pull",
+        lambda clues: waits_in(clues, "coroutine"),
+        gathers=_is_held,
+    ),
     Cause(
         "mutex-never-unlocked",
         "goroutines wait for a mutex that nobody unlocks",

@@ -123,12 +123,21 @@ def _key(clues: Clues, heads: Sequence[Finding], above: Mapping[int, int]) -> _K
     if number:
         return ("container", _topmost(number, above))
     largest = next(iter(clues.finding.holders), None)
-    if largest is None or largest.container or largest.share < _MOSTLY:
+    if largest is not None and largest.root_kind == "timer":
+        timed = sum(one.share for one in clues.finding.holders if one.root_kind == "timer")
+        return ("timer", largest.container_name) if timed >= _MOSTLY else None
+    if largest is None or largest.container:
         return None
     # Of an object whose type is not known it is "a finalizer": that may be anybody's.
     if largest.root_kind == "finalizer" and " of " in largest.path[0]:
-        return ("finalizer", largest.path[:1])
-    if not largest.goroutine or largest.alone < _MOSTLY * largest.objects:
+        alike = [one for one in clues.finding.holders if one.path[:1] == largest.path[:1]]
+        mostly = sum(one.share for one in alike) >= _MOSTLY
+        return ("finalizer", largest.path[:1]) if mostly else None
+    if (
+        largest.share < _MOSTLY
+        or not largest.goroutine
+        or largest.alone < _MOSTLY * largest.objects
+    ):
         return None
     leaked = _entry_of(largest, heads)
     return ("goroutine", leaked) if leaked else None
@@ -158,7 +167,7 @@ def _merged(group: Sequence[Clues]) -> Clues:
         return group[0]
     first = group[0]
     own = list(filter(is_own, group)) or [first]
-    face = next(filter(_puts_it_there, own), own[0])
+    face = next((one for one in own if _puts_it_there(one) or _is_timer(one)), own[0])
     finding, grown, around = face.finding, face.grown, face.around
     for other in group:
         if other is face:
@@ -173,6 +182,11 @@ def _merged(group: Sequence[Clues]) -> Clues:
         finding = _named(finding, short_function(first.finding.stack[-1].function))
         return replace(merged, finding=replace(finding, evidence=first.finding.evidence))
     return _with_most_holders(merged, group)
+
+
+def _is_timer(clues: Clues) -> bool:
+    """Tell whether it is timers themselves, and not just what they will call and be given."""
+    return any(one.root_kind == "timer" and len(one.path) == 1 for one in clues.finding.holders)
 
 
 def _puts_it_there(clues: Clues) -> bool:

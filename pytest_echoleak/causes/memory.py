@@ -11,22 +11,27 @@ from pytest_echoleak.causes.clues import Clues
 from pytest_echoleak.causes.containers import containers, held_in, is_enlarged_slice, named
 from pytest_echoleak.causes.evidence import (
     below,
+    events,
     in_step,
     is_request_part,
     keeps_requests,
+    keeps_step,
     made_by,
     reads_request,
 )
+from pytest_echoleak.pprof.frames import short_function
 from pytest_echoleak.results import HeldBy
 
 # Words of a function's or a type's name: userCache, Cached, but not replicache.
 _LISTENER_WORDS = r"(?:\b|[a-z_.(*])(?:[Ss]ubscri|[Ll]istener|[Oo]bserver|[Ww]atcher)"
 _REGISTRY_WORDS = r"(?:\b|[a-z_.(*])[Rr]egist(?:er|ry)"
 _LONG_BYTES = 256
+_STRAYS = 3
 _SHORT_SHARE = 0.25
 _CACHE_WORDS = r"(?:\b|_|[A-Za-z0-9](?=[CM]))(?:[Cc]ache|[Mm]emoi[sz]e)"
 _REQUEST = re.compile(r"(\*http\.Request|\b(echo|gin)\.Context)$")
 _LOCK = re.compile(r"\*?sync\.(RW)?Mutex$")
+_PACKAGE = re.compile(r"(?:^|func |[ *])([\w-]+)\.")  # of a step's type
 _KEY = re.compile(r"\*?(string|u?int\d*|any)")
 # Of libraries: what puts something where it stays until it is taken out.
 _REGISTRIES = re.compile(
@@ -38,6 +43,7 @@ _REGISTRIES = re.compile(
     r"|/gorilla/mux\.\(\*Router\)\.(Handle|HandleFunc|NewRoute|Path|PathPrefix|Methods)$"
     r"|/logrus\.(\(\*Logger\)\.AddHook|LevelHooks\.Add|AddHook)$"
 )
+_SUBSCRIBES = re.compile(r"\.\(\*?\w+(\[.*\])?\)\.(\w*Subscribe\w*|Add(Listener|Observer))$")
 _SCHEDULES = re.compile(r"/robfig/cron(/v\d+)?\.\(\*Cron\)\.(AddFunc|AddJob|Schedule)$")
 _LIBRARY_CACHES = re.compile(
     r"/patrickmn/go-cache\.\(\*cache\)\.(Set|Add|SetDefault|set)$"
@@ -58,6 +64,45 @@ def _are_requests(clues: Clues) -> bool:
     return keeps_requests(clues) or any(
         _REQUEST.search(one.container_type) for one in clues.holders
     )
+
+
+def _is_in_variable_of_library(clues: Clues) -> bool:
+    """The library that made the objects for the user keeps them in a variable of its own."""
+    made_in = {_package(name) for one in clues.heap for name in one.foreign}
+    own = {
+        _package(frame.function)
+        for one in clues.heap
+        for frame, is_own in zip(one.stack, one.own, strict=True)
+        if is_own
+    }
+    return any(
+        one.root_kind == "package variable"
+        and "".join(one.path[:1]).partition(".")[0] in made_in - own
+        for one in clues.holders
+    )
+
+
+def _package(function: str) -> str:
+    """Return a function's package as heap dumps write it: without its folders."""
+    return short_function(function).partition(".")[0]
+
+
+def _is_kept_by_cleanup(clues: Clues) -> bool:
+    """Nothing that a dump shows keeps it, and runtime.AddCleanup was called as often."""
+    cleanups = [
+        one
+        for one in (*clues.heap, *clues.around)
+        if any(name.startswith("runtime.AddCleanup") for name in one.inner)
+    ]
+    return any(one.root_kind == "nothing" for one in clues.holders) and any(
+        keeps_step(one.count, events(clues), strays=_STRAYS)
+        or keeps_step(events(clues), one.count, strays=_STRAYS)
+        for one in cleanups
+    )
+
+
+def _are_kept_by_cleanups(clues: Clues, head: Clues) -> bool:
+    return _is_kept_by_cleanup(clues) and in_step(clues, head)
 
 
 def _are_jobs(clues: Clues) -> bool:
@@ -143,11 +188,26 @@ def _has_root(root: str) -> Callable[[Clues], bool]:
 def _is_closure(clues: Clues) -> bool:
     """A function is kept: in a container, or by the next one of a chain of them."""
     return any(
-        "".join(one.kept_types[:1]).startswith("func")
+        _keeps_function(one)
         or re.search(r"\bfunc\(", one.container_type)
         or (one.container == "linked list" and one.container_type.startswith("func "))
         for one in clues.holders
     )
+
+
+def _keeps_function(held: HeldBy) -> bool:
+    """Tell whether what is kept is a function, by itself or as a field of a type beside it.
+
+    A library's type that was given a function is kept for what it is.
+    """
+    places = [n for n, hop in enumerate(held.path) if hop.endswith(held.container_type)]
+    if not held.container or not places:
+        return False
+    kept = held.path[places[-1] + 1 :]
+    if re.match(r"(\S+ )?func ", "".join(kept[:1])):
+        return True
+    packages = {found[1] for hop in kept if (found := _PACKAGE.search(hop))}
+    return "".join(held.kept_types[:1]).startswith("func") and len(packages) == 1
 
 
 def _is_chain_of_contexts(clues: Clues) -> bool:
@@ -209,6 +269,15 @@ CAUSES: tuple[Cause, ...] = (
     ),
     Cause(
         "finalizer-cycle",
+        "what a cleanup gets, or its function captured, leads back to the object that it is for, so"
+        " that is never freed",
+        "give runtime.AddCleanup only what must be released, and nothing that refers to the object",
+        "go doc runtime.AddCleanup",
+        _is_kept_by_cleanup,
+        gathers=_are_kept_by_cleanups,
+    ),
+    Cause(
+        "finalizer-cycle",
         "objects with finalizers refer to each other in a circle, so neither is ever freed",
         "take the finalizer off the objects in the circle, or use runtime.AddCleanup, which keeps"
         " nothing alive",
@@ -228,7 +297,15 @@ CAUSES: tuple[Cause, ...] = (
         "a listener is registered for each call and never removed",
         "remove it on every way out: defer unsubscribe()",
         "go doc builtin.delete",
-        _is_listener,
+        lambda clues: _is_listener(clues) or below(clues, _SUBSCRIBES),
+        gathers=_kept_together,
+    ),
+    Cause(
+        "global-registry",
+        "each call makes something that registers itself in a package variable of its library",
+        "make it once, at start-up, or take it out when it is done with",
+        "go doc expvar.Publish",
+        _is_in_variable_of_library,
         gathers=_kept_together,
     ),
     Cause(
@@ -297,7 +374,7 @@ CAUSES: tuple[Cause, ...] = (
         gathers=_kept_together,
     ),
     Cause(
-        "unbounded-slice",
+        OTHER,
         "a list only grows: elements are added, and none went while this check ran",
         "remove the oldest element when the list is long enough",
         "go doc container/list.List.Remove",

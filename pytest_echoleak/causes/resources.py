@@ -159,6 +159,13 @@ def _is_ticker(clues: Clues) -> bool:
     return notably(clues, *_TICKERS) and not _is_of_dead_goroutines(clues)
 
 
+def _is_timer(clues: Clues) -> bool:
+    if clues.goroutines:
+        return False
+    held = any(one.root_kind == "timer" for one in clues.holders) and somewhere(clues, *_TIMERS)
+    return held or notably(clues, *_TIMERS)
+
+
 def _is_of_dead_goroutines(clues: Clues) -> bool:
     """Tell whether goroutines that are proved dead came as often: they wait for what this made."""
     dead = [one.goroutines_per_iteration for one in clues.siblings if one.evidence == "unreachable"]
@@ -266,7 +273,7 @@ CAUSES: tuple[Cause, ...] = (
         " that its function captures",
         "stop it on every way out: defer timer.Stop()",
         "go doc time.Timer.Stop",
-        lambda clues: not clues.goroutines and notably(clues, *_TIMERS),
+        _is_timer,
         gathers=_is_beside,
     ),
     Cause(

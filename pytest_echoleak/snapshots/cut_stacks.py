@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Mapping
 from pytest_echoleak.ownership import without_runtime
 from pytest_echoleak.pprof.frames import Stack, without_arguments
 
-_END = "runtime.goexit"
+# The outermost frames of goroutines, and of those that run an iterator of iter.Pull.
+_ENDS = ("runtime.goexit", "runtime.corostart")
 # Of 32 frames those of wrappers are not shown. What is shorter is the scheduler's own, with no end.
 _SHORTEST_CUT = 28
 _COMPARED_FRAMES = 20
@@ -33,7 +34,7 @@ def whole_stacks(
     for site, stack in cut.items():
         outer = _outer(stack)
         result[site] = stack + _rest(outer, known[outer[:_COMPARED_FRAMES]])
-    return {site: stack[:-1] if _ends(stack) else stack for site, stack in result.items()}
+    return {site: _without_end(stack) for site, stack in result.items()}
 
 
 def _is_cut(stack: Stack) -> bool:
@@ -41,7 +42,13 @@ def _is_cut(stack: Stack) -> bool:
 
 
 def _ends(stack: Stack) -> bool:
-    return bool(stack) and stack[-1].function == _END
+    return bool(stack) and stack[-1].function in _ENDS
+
+
+def _without_end(stack: Stack) -> Stack:
+    while _ends(stack):
+        stack = stack[:-1]
+    return stack
 
 
 def _outer(stack: Stack) -> Stack:

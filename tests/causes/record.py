@@ -99,13 +99,14 @@ def _check_example(service: EchoService, path: str) -> None:
 
 
 def _plain(clues: Clues) -> dict[str, Any]:
+    """Return the clues without their holders: what is told with these is made by hand."""
     around = sorted(clues.around, key=lambda one: -one.bytes)[:_MOST_AROUND]
-    return {
-        **asdict(clues),
-        "around": [asdict(one) for one in around],
-        "siblings": [],
-        "trials": [],
+    plain = asdict(clues)
+    nothing: dict[str, list[Any]] = {
+        name: [] for name in ("siblings", "trials", "holders", "containers")
     }
+    finding = plain["finding"] | {"holders": [], "held_by": [], "retained_bytes": None}
+    return plain | nothing | {"finding": finding, "around": [asdict(one) for one in around]}
 
 
 def _clues(entry: dict[str, Any]) -> Clues:
@@ -118,6 +119,7 @@ def _clues(entry: dict[str, Any]) -> Clues:
         values[name] = tuple(map(_grown, values[name]))
     for name in ("siblings", "holders", "modules", "trials"):
         values[name] = tuple(values.get(name, ()))
+    values["containers"] = frozenset(values.get("containers", ()))
     return Clues(finding=Finding(**finding), **values)
 
 

@@ -143,6 +143,25 @@ EXPECTED = {
         " -> *main.dictionary",
         "map main.words.next",
     ),
+    "ticket": (
+        "package variable",
+        "main.routes (package variable) -> *main.route -> below []*main.route -> *main.route"
+        " -> serve func main.newRoutes.func1 -> tickets *main.shards[int,*main.ticket]"
+        " -> parts.byKey map[int]*main.ticket -> *main.ticket",
+        "map main.shards[int,*main.ticket].parts.byKey",
+    ),
+    "fare": (
+        "package variable",
+        "main.routes (package variable) -> *main.route -> below []*main.route -> *main.route"
+        " -> serve func main.newRoutes.func2 -> fares func main.fetching[...].func1"
+        " -> *main.shop[*main.fare] -> byKey map[int]*main.fare -> *main.fare",
+        "map main.shop[*main.fare].byKey",
+    ),
+    "edition": (
+        "package variable",
+        "main.newest (package variable) -> *main.edition",
+        "linked list main.newest",
+    ),
     "slot": (
         "package variable",
         "main.turn (package variable) -> chan *main.slots -> *main.slots -> of *[20]byte",
@@ -273,6 +292,16 @@ def test_a_site_that_allocates_a_container_says_so(analysis: Analysis) -> None:
     assert guest is not None
     assert guest.number in answer_of(analysis, "guestlist").containers
     assert answer_of(analysis, "guest").containers == ()
+
+
+def test_shards_are_one_container_and_retain_what_all_of_them_do(
+    analysis: Analysis, toolchain: str
+) -> None:
+    (holder,) = answer_of(analysis, "ticket").holders
+    assert (holder.objects, holder.retained_bytes) == (COUNT, COUNT * 208)
+    if toolchain in NEWEST:
+        assert holder.container is not None
+        assert holder.container.retained_bytes >= (COUNT + 20) * 208
 
 
 def test_counts_agree_with_the_runtimes(analysis: Analysis) -> None:

@@ -17,6 +17,11 @@ def test_a_stack_that_is_whole_ends_as_profiles_end_it_and_costs_nothing() -> No
     assert whole_stacks({1: (*DEEP[:5], END), 2: ()}, never) == {1: DEEP[:5], 2: ()}
 
 
+def test_an_iterators_goroutine_ends_at_the_function_that_runs_it() -> None:
+    stack = (*DEEP[:3], Frame("runtime.corostart", "", 1))
+    assert whole_stacks({1: stack, 2: (*stack, END)}, never) == {1: DEEP[:3], 2: DEEP[:3]}
+
+
 def test_a_cut_stack_is_continued_by_the_profiles_largest_that_begins_alike() -> None:
     other = (*DEEP[:40], Frame("main.small", "", 1))
     full = [(DEEP, 500), (other, 3), (DEEP[50:], 900)]

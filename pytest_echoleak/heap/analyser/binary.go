@@ -220,6 +220,7 @@ func unescape(name string) string {
 // shorten drops the folders of every package's path in a name: a/b/c.T becomes c.T, and a/b/v5.T, as
 // the package is called, b.T.
 func shorten(name string) string {
+	name = unescape(name)
 	var out strings.Builder
 	start, before := 0, 0
 	flush := func(end int) {
@@ -233,6 +234,11 @@ func shorten(name string) string {
 		switch c := name[i]; {
 		case c == '/':
 			before, start = start, i+1
+		case strings.HasPrefix(name[i:], "[go.shape.") && !strings.HasSuffix(name[:i], "map"):
+			flush(i)
+			out.WriteString("[...]")
+			i += closing(name[i:])
+			before, start = i+1, i+1
 		case strings.IndexByte("[]*(){}, <>;", c) >= 0:
 			flush(i)
 			out.WriteByte(c)
@@ -241,6 +247,23 @@ func shorten(name string) string {
 	}
 	flush(len(name))
 	return out.String()
+}
+
+// closing returns where the bracket closes that a text begins with, or where the text ends.
+func closing(text string) int {
+	depth := 0
+	for i := 0; i < len(text); i++ {
+		switch text[i] {
+		case '[':
+			depth++
+		case ']':
+			depth--
+			if depth == 0 {
+				return i
+			}
+		}
+	}
+	return len(text) - 1
 }
 
 // isMajor tells whether a name begins with v2, v3 ... before its dot.

@@ -108,7 +108,7 @@ func (f *finder) merge(groups []*group) []*group {
 			out = append(out, g)
 			continue
 		}
-		first := g.example.elements[at].first
+		first, _ := g.containers(at)
 		if into := byContainer[first]; into != nil {
 			if g.saysMoreThan(into) {
 				into.example, into.at = g.example, at
@@ -185,9 +185,9 @@ func (g *group) inChain(begin, at int) bool {
 }
 
 // inTree tells whether a container is in the nodes of a tree that grows. A tree may also be the way to
-// what grows, as a router is: that is one container beyond it.
-func (g *group) inTree(root, at, different int) bool {
-	return root >= 0 && g.example.elements[root].container == tree && (at-root <= treePeriod || different > 1)
+// what grows, as a router is: that is one container beyond it, or the shards of a single value.
+func (g *group) inTree(root, at int, single bool) bool {
+	return root >= 0 && g.example.elements[root].container == tree && (at-root <= treePeriod || !single)
 }
 
 func (h *held) hasTree() bool {
@@ -218,10 +218,24 @@ func (g *group) saysMoreThan(other *group) bool {
 		strings.HasPrefix(other.example.signature(), g.example.signature()+"|")
 }
 
+// containers are the nodes that stand for a group's container, and the first of them: shards are
+// several.
+func (g *group) containers(at int) (first uint32, all map[uint32]bool) {
+	first, all = g.example.elements[at].first, map[uint32]bool{}
+	for i := range g.helds {
+		if at < len(g.helds[i].elements) {
+			node := g.helds[i].elements[at].first
+			first, all[node] = min(first, node), true
+		}
+	}
+	all[g.example.elements[at].first] = true
+	return first, all
+}
+
 // containerOf returns the element of a group's paths that all its objects hang from, or -1: the last
 // one that is a single node (or few of many) for all of them.
 func (g *group) containerOf() int {
-	best, single := -1, -1
+	best, single, before := -1, -1, 1
 	if g.at >= 0 {
 		return g.at
 	}
@@ -239,9 +253,10 @@ func (g *group) containerOf() int {
 			break
 		}
 		single = i
-		if g.example.elements[i].container != "" && !g.inChain(best, i) && !g.inTree(best, i, len(seen)) {
+		if g.example.elements[i].container != "" && !g.inChain(best, i) && !g.inTree(best, i, min2(len(seen), before) == 1) {
 			best = i
 		}
+		before = len(seen)
 	}
 	if best >= 0 && g.example.elements[best].container == "channel" && single > best {
 		// One value that goes round, as a lock does: what grows is behind it.

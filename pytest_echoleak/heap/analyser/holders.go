@@ -121,7 +121,7 @@ func (f *finder) describeGroup(g *group, scale float64, total int) holder {
 	out.Kept = g.keptTypes()
 	at := g.containerOf()
 	if at >= 0 {
-		out.Container = f.containerAt(h, at)
+		out.Container = f.containerAt(g, at)
 		if f.isTree(g, at) {
 			out.Container.Kind = tree
 		}
@@ -133,7 +133,7 @@ func (f *finder) describeGroup(g *group, scale float64, total int) holder {
 	if scale > 1 {
 		// Several of the objects may lie below one entry: then this estimate is too high.
 		out.Retained = uint64(float64(out.Retained) * scale)
-		if most := f.mostRetained(h, at); out.Retained > most && most >= out.Bytes {
+		if most := f.mostRetained(g, at); out.Retained > most && most >= out.Bytes {
 			out.Retained = most
 		}
 	}
@@ -205,19 +205,21 @@ func (f *finder) isTree(g *group, at int) bool {
 	return int(deepest)*steps < len(g.targets)
 }
 
-func (f *finder) containerAt(h *held, at int) *container {
+func (f *finder) containerAt(g *group, at int) *container {
+	h := &g.example
 	e := &h.elements[at]
+	first, all := g.containers(at)
 	kind := e.container
 	if kind == "" {
 		kind = "struct"
 	}
 	name := containerPath(h, at)
-	number, known := f.numbers[e.first]
+	number, known := f.numbers[first]
 	if !known {
 		number = len(f.numbers) + 1
-		f.numbers[e.first] = number
+		f.numbers[first] = number
 	}
-	out := &container{Kind: kind, Type: e.typ, Name: name, ID: number, Retained: f.retained[e.first]}
+	out := &container{Kind: kind, Type: e.typ, Name: name, ID: number, Retained: f.retainedBy(all)}
 	out.Stack = f.allocatedAt(e.last)
 	return out
 }
@@ -298,9 +300,10 @@ func (f *finder) entries(g *group, at int) map[uint32]bool {
 }
 
 // mostRetained is what a group's container keeps alive; of a group without one it is everything.
-func (f *finder) mostRetained(h *held, at int) uint64 {
-	if at >= 0 && at < len(h.elements) {
-		return f.retained[h.elements[at].first]
+func (f *finder) mostRetained(g *group, at int) uint64 {
+	if at >= 0 && at < len(g.example.elements) {
+		_, all := g.containers(at)
+		return f.retainedBy(all)
 	}
 	return f.g.d.heapBytes
 }

@@ -89,7 +89,11 @@ func (t *typeTable) trail(i int32, off uint64) (owners []int32, names []string) 
 			if f == nil {
 				return owners, names
 			}
-			owners, names = append(owners, i), append(names, f.name)
+			name := f.name
+			if strings.HasPrefix(one.name, "sync/atomic.Pointer[") {
+				name = "" // what points is the user's field that has this type
+			}
+			owners, names = append(owners, i), append(names, name)
 			i, off = f.typ, off-f.off
 		case kindArray:
 			if one.elem == noType || t.types[one.elem].size == 0 {
@@ -146,6 +150,8 @@ func (t *typeTable) text(i int32) string {
 func readable(name string) string {
 	name = shorten(name)
 	name = strings.ReplaceAll(name, "interface {}", "any")
+	name = strings.ReplaceAll(name, "go.shape.*uint8", "?") // all pointers, to generic code
+	name = strings.ReplaceAll(name, "go.shape.", "")
 	if strings.HasSuffix(name, "]uint8") {
 		name = strings.TrimSuffix(name, "uint8") + "byte"
 	}

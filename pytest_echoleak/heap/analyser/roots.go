@@ -259,7 +259,8 @@ func entryFunction(g *goroutine) string {
 	for i := len(g.frames) - 1; i >= 0; i-- {
 		name := g.frames[i].name
 		switch {
-		case name == "runtime.goexit" || name == "runtime.main" || name == "runtime.mstart":
+		case name == "runtime.goexit" || name == "runtime.main" || name == "runtime.mstart" ||
+			name == "runtime.corostart":
 		case strings.Contains(name, ".gowrap") && i > 0:
 			wrapper = name
 		case isRuntime(name):

@@ -61,11 +61,41 @@ func (y *typing) run(sites []int32) {
 	}
 	y.variables()
 	y.frames()
+	y.follow()
+	y.interfaces()
+	y.follow()
+}
+
+// follow types what the objects lead to whose types were found last.
+func (y *typing) follow() {
 	for len(y.queue) > 0 {
 		last := len(y.queue) - 1
 		node := y.queue[last]
 		y.queue = y.queue[:last]
 		y.object(node)
+	}
+}
+
+// interfaces types what interfaces in objects of no known type lead to.
+func (y *typing) interfaces() {
+	d := y.g.d
+	for node := range y.of {
+		if y.of[node] != noType || !d.hasPointers(node) {
+			continue
+		}
+		pos := int(d.pos[node])
+		r := reader{data: d.data, at: pos + int(d.size[node])}
+		for at := y.g.start[node]; r.number() != 0; at++ {
+			y.inInterface(pos, r.number(), y.g.to[at])
+		}
+	}
+}
+
+// inInterface types the object that a word leads to where the word before it is an interface's.
+func (y *typing) inInterface(pos int, off uint64, to uint32) {
+	if at := pos + int(off); off >= 8 && to != none {
+		data := y.g.d.data
+		y.boxed(y.dynamic(false, word(data, at-8)), word(data, at), to, at)
 	}
 }
 
@@ -179,6 +209,8 @@ func (y *typing) object(node uint32) {
 		if many {
 			inside %= width
 		} else if inside >= width {
+			// A closure of generic code: its variables may have no names.
+			y.inInterface(pos, off, to)
 			continue
 		}
 		found, ok := y.t.leafAt(typ, inside)

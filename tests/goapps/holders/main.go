@@ -329,6 +329,8 @@ func (s *server) round(handler http.Handler, o *office, count, base int) {
 		past.do()
 		past.wrap(i)
 		o.begin()
+		routes.call(i)
+		publish()
 	}
 	time.Sleep(50 * time.Millisecond)
 }

@@ -1,0 +1,414 @@
+"""Evidence made by hand, and the cause that it shows: (cause, clues) by what it is."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from pytest_echoleak.attribution import Trial
+from pytest_echoleak.causes.clues import Clues, Grown
+from pytest_echoleak.results import HeldBy, Location
+from tests.causes.made import (
+    SERVE,
+    allocated,
+    clues,
+    container,
+    frame,
+    held,
+    waiting,
+    waiting_in_own,
+)
+
+MAP = container(inner="runtime.mapassign_faststr")
+SLICE = container(inner="runtime.growslice")
+SQL = "database/sql.(*DB)."
+REDIS = "github.com/redis/go-redis/v9/internal/"
+REQUESTS = Grown(
+    "heap", (frame("net/http.readRequest"), SERVE), (), (False, False), 10_000, 640_000.0
+)
+PGX = "github.com/jackc/pgx/v5/pgxpool.(*Pool)."
+
+MADE: dict[str, tuple[str, Clues]] = {
+    "a body over HTTP/2": (
+        "unclosed-response-body",
+        clues(waiting("runtime.selectgo", "net/http.(*http2clientStream).doRequest")),
+    ),
+    "rows": ("sql-rows-not-closed", clues(allocated(SQL + "queryDC", SQL + "QueryContext"))),
+    "rows of pgx": ("sql-rows-not-closed", clues(allocated(PGX + "Query"))),
+    "rows of a transaction": (
+        "sql-rows-not-closed",
+        clues(waiting("runtime.selectgo", "database/sql.(*Rows).awaitDone")),
+    ),
+    "a connection": ("sql-conn-not-returned", clues(allocated(SQL + "conn", SQL + "Conn"))),
+    "a connection of pgx": ("sql-conn-not-returned", clues(allocated(PGX + "Acquire"))),
+    "a transaction": (
+        "sql-conn-not-returned",
+        clues(waiting("runtime.selectgo", "database/sql.(*Tx).awaitDone")),
+    ),
+    "a connection of redigo": (
+        "redis-conn-not-released",
+        clues(allocated("github.com/gomodule/redigo/redis.(*Pool).Get")),
+    ),
+    "a context with a deadline": (
+        "context-not-cancelled",
+        clues(
+            allocated("context.WithDeadlineCause", "context.WithTimeout"),
+            allocated("time.newTimer", "time.AfterFunc", "context.WithTimeout"),
+        ),
+    ),
+    "a function that waits for a context": (
+        "context-not-cancelled",
+        clues(
+            allocated("context.AfterFunc"),
+            allocated("context.(*cancelCtx).propagateCancel", "context.AfterFunc"),
+        ),
+    ),
+    "children of a context, and more of what they keep": (
+        "context-not-cancelled",
+        clues(
+            allocated(count=4000),
+            allocated("context.(*cancelCtx).propagateCancel", "context.AfterFunc"),
+            holders=(held("map", "map[context.canceler]struct {}"),),
+        ),
+    ),
+    "a short part of a long string": (
+        "substring-pin",
+        replace(
+            clues(allocated("io.ReadAll", size=4096)),
+            holders=(held("slice", shown_share=0.1),),
+        ),
+    ),
+    "a chain of nodes": (
+        "other",
+        replace(clues(allocated()), holders=(held("linked list"),)),
+    ),
+    "slices in a map, of which each grows": (
+        "unbounded-slice",
+        clues(container(inner="runtime.growslice"), holders=(held("map", "map[int][]int"),)),
+    ),
+    "a slice that gets each new value": (
+        "unbounded-slice",
+        clues(
+            allocated(),
+            around=(SLICE,),
+            trials=(Trial("GET /{i}", 100, 0, same_value=True),),
+        ),
+    ),
+    "a slice of a type in a package of subscriptions": (
+        "unbounded-slice",
+        clues(
+            allocated(),
+            around=(
+                replace(
+                    SLICE,
+                    stack=(
+                        Location("example.com/shop/subscriptions.(*Broker).Sighted", "b.go", 29),
+                        *SLICE.stack,
+                    ),
+                    own=(True, *SLICE.own),
+                ),
+            ),
+        ),
+    ),
+    "jobs of a schedule, with what they captured": (
+        "listener-not-removed",
+        clues(allocated(), holders=(held("slice", "[]*cron.Entry"),)),
+    ),
+    "a tree": ("other", clues(allocated(), holders=(held("tree", "*main.node"),))),
+    "a lock in each session": (
+        "unbounded-map",
+        clues(
+            allocated(),
+            holders=(
+                held(
+                    "map", "map[string]*main.session", kept_types=("*main.session", "*sync.Mutex")
+                ),
+            ),
+        ),
+    ),
+    "cached parts of a map that is no cache": (
+        "unbounded-map",
+        clues(
+            allocated(),
+            holders=(
+                held(
+                    "map",
+                    "map[int]*main.call",
+                    path=(
+                        "main.cacheClient (package variable)",
+                        "*rpc.Client",
+                        "pending map[int]*main.call",
+                        "cachedUser *main.user",
+                    ),
+                    container_name="rpc.Client.pending",
+                ),
+            ),
+        ),
+    ),
+    "a map of a type that is called a cache": (
+        "cache-no-bound",
+        clues(
+            allocated(),
+            holders=(
+                held(
+                    "map",
+                    "map[int]*main.price",
+                    path=(
+                        "main.prices (package variable)",
+                        "*main.LRUCache",
+                        "items map[int]*main.price",
+                    ),
+                ),
+            ),
+        ),
+    ),
+    "a chain of contexts": (
+        "other",
+        clues(allocated(), holders=(held("linked list", "*context.valueCtx"),)),
+    ),
+    "a channel as a queue": ("unbounded-slice", clues(allocated(), holders=(held("channel"),))),
+    "a prepared statement": (
+        "other",
+        clues(allocated(SQL + "prepareDC", SQL + "prepare", SQL + "PrepareContext")),
+    ),
+    "a timer": ("timer-not-stopped", clues(allocated("time.newTimer", "time.NewTimer"))),
+    "a ticker alone": ("ticker-not-stopped", clues(allocated("time.NewTicker"))),
+    "a loop over a ticker that was stopped": (
+        "goroutine-blocked-channel",
+        clues(
+            waiting_in_own("runtime.chanrecv"),
+            allocated("time.NewTicker"),
+            finding={"evidence": "unreachable"},
+        ),
+    ),
+    "a gauge": (
+        "metrics-cardinality",
+        clues(
+            allocated("github.com/prometheus/client_golang/prometheus.(*GaugeVec).WithLabelValues")
+        ),
+    ),
+    "a read lock": (
+        "mutex-never-unlocked",
+        clues(waiting_in_own("runtime.semacquire1", below=("sync.(*RWMutex).RLock",))),
+    ),
+    "an empty select": ("goroutine-blocked-channel", clues(waiting_in_own("runtime.block"))),
+    "a loop beside a timer": (
+        "goroutine-no-exit-loop",
+        clues(
+            waiting_in_own("runtime.selectgo"),
+            allocated(inner="runtime.blockTimerChan", count=2),
+        ),
+    ),
+    "a sync.Map": (
+        "unbounded-map",
+        clues(allocated(), allocated("internal/sync.newEntryNode", "sync.(*Map).Store")),
+    ),
+    "a list": (
+        "other",
+        clues(
+            allocated(
+                "container/list.(*List).insertValue",
+                "container/list.(*List).PushBack",
+                inner="runtime.newobject",
+            )
+        ),
+    ),
+    "a buffer": (
+        "unbounded-slice",
+        clues(container("bytes.growSlice", "bytes.(*Buffer).grow", inner="runtime.growslice")),
+    ),
+    "a string": ("unbounded-slice", clues(container(inner="runtime.concatstring2"))),
+    "a slice, of Go 1.25": (
+        "unbounded-slice",
+        clues(allocated(), around=(replace(SLICE, inner=(), count=1),)),
+    ),
+    "once per value": (
+        "unbounded-map",
+        clues(allocated(), trials=(Trial("GET /{i}", 100, 0, same_value=True),)),
+    ),
+    "a finalizer": (
+        "finalizer-cycle",
+        clues(allocated(), holders=(HeldBy("finalizer", ()),)),
+    ),
+    "requests that a middleware keeps, while a log is written to a database": (
+        "context-retained",
+        clues(
+            REQUESTS,
+            allocated("database/sql.(*Rows).Scan", "database/sql.(*DB).QueryContext", count=90),
+        ),
+    ),
+    "a part of each request, in a collection of them": (
+        "context-retained",
+        clues(allocated("context.WithCancel"), holders=(held("slice", "[]*http.Request"),)),
+    ),
+    "locks by key": (
+        "lock-map",
+        clues(
+            allocated(),
+            holders=(held("map", "map[string]*sync.Mutex"),),
+        ),
+    ),
+    "locks by key, in a sync.Map": (
+        "lock-map",
+        clues(
+            allocated(),
+            holders=(held("sync.Map", "sync.Map", kept_types=("string", "*sync.Mutex")),),
+        ),
+    ),
+    "locks by key, of whose blocks some are not known": (
+        "lock-map",
+        clues(
+            allocated(),
+            holders=(held("sync.Map", "sync.Map", kept_types=("?", "*int", "*sync.Mutex")),),
+        ),
+    ),
+    "a map that is called a cache": (
+        "cache-no-bound",
+        clues(
+            allocated(),
+            holders=(held("map", "map[int]*main.price", container_name="main.priceCache"),),
+        ),
+    ),
+    "a chain of closures": (
+        "closure-capture",
+        clues(
+            allocated(),
+            holders=(held("linked list", "func main.add.func1"),),
+        ),
+    ),
+    "labels of an expvar.Map": (
+        "metrics-cardinality",
+        clues(allocated("sync.(*Map).LoadOrStore", "expvar.(*Map).Add")),
+    ),
+    "a closure": (
+        "closure-capture",
+        clues(
+            allocated(),
+            holders=(held("map", "map[int]func()", kept_types=("func()",)),),
+        ),
+    ),
+    "a map, by its holder": (
+        "unbounded-map",
+        clues(allocated(), holders=(held("sync.Map"),)),
+    ),
+    "a slice, by its holder": (
+        "unbounded-slice",
+        clues(allocated(), around=(MAP,), holders=(held("slice"),)),
+    ),
+    "an iterator that is never stopped": (
+        "other",
+        clues(waiting_in_own("runtime.coroswitch", below=("iter.Pull[...].func1.1",))),
+    ),
+    "a cleanup whose argument has the object": (
+        "finalizer-cycle",
+        clues(
+            allocated(),
+            around=(allocated(inner="runtime.AddCleanup[...]"),),
+            holders=(HeldBy("nothing", ("nothing that the dump shows",)),),
+        ),
+    ),
+    "a meter that a library keeps for itself": (
+        "global-registry",
+        clues(
+            allocated("github.com/rcrowley/go-metrics.NewMeter"),
+            holders=(
+                held(
+                    "map",
+                    "map[*go-metrics.StandardMeter]struct {}",
+                    path=("go-metrics.arbiter (package variable)", "meters map[...]"),
+                ),
+            ),
+        ),
+    ),
+    "a subscription of a library": (
+        "listener-not-removed",
+        clues(
+            waiting("runtime.goparkunlock", "sync.(*Cond).Wait"),
+            allocated(
+                "github.com/nats-io/nats%2ego.(*Conn).subscribeLocked",
+                "github.com/nats-io/nats%2ego.(*Conn).Subscribe",
+            ),
+        ),
+    ),
+    "a library's map that is made of slices": (
+        "unbounded-map",
+        clues(
+            allocated(),
+            holders=(
+                held(
+                    "slice",
+                    "[]xsync.bucketPadded",
+                    container_name="xsync.mapTable[string,*main.user].buckets",
+                ),
+            ),
+        ),
+    ),
+    "functions of a named type in a slice": (
+        "closure-capture",
+        clues(
+            allocated(),
+            holders=(
+                held(
+                    "slice",
+                    "[]main.undo",
+                    path=(
+                        "main.undos (package variable)",
+                        "[]main.undo",
+                        "func main.reserve.func1",
+                        "r *main.reservation",
+                    ),
+                    kept_types=("*main.reservation",),
+                ),
+            ),
+        ),
+    ),
+    "functions that hooks have": (
+        "closure-capture",
+        clues(
+            allocated(),
+            holders=(
+                held(
+                    "slice",
+                    "[]*main.hook",
+                    path=(
+                        "main.hooks (package variable)",
+                        "[]*main.hook",
+                        "*main.hook",
+                        "run func main.add.func1",
+                    ),
+                    kept_types=("func main.add.func1",),
+                ),
+            ),
+        ),
+    ),
+    "a library's breakers that were given a function": (
+        "unbounded-map",
+        clues(
+            allocated(),
+            holders=(
+                held(
+                    "map",
+                    "map[string]*gobreaker.CircuitBreaker",
+                    path=(
+                        "main.breakers (package variable)",
+                        "map[string]*gobreaker.CircuitBreaker",
+                        "*gobreaker.CircuitBreaker",
+                        "readyToTrip func main.newBreaker.func1",
+                    ),
+                    kept_types=("func main.newBreaker.func1",),
+                ),
+            ),
+        ),
+    ),
+    "a loop over a ticker, beside an end that never comes": (
+        "goroutine-no-exit-loop",
+        clues(waiting_in_own("runtime.selectgo"), allocated("time.NewTicker")),
+    ),
+    "timers, and more of what their functions have": (
+        "timer-not-stopped",
+        clues(
+            allocated(count=9_000),
+            allocated("time.newTimer", "time.AfterFunc"),
+            holders=(HeldBy("timer", ("a timer", "func main.retry.func1", "e *main.event")),),
+        ),
+    ),
+}
