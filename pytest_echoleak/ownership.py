@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from pathlib import PurePosixPath
 
 from pytest_echoleak.pprof.frames import Frame, Stack
@@ -22,19 +23,13 @@ _AGENT_PREFIXES = ("main.echoleak", "main.(*echoleak", "net/http.echoleak", "net
 PLANTED = ("main.echoleakPlanted", "net/http.echoleakPlanted")
 # User code runs below these of runtime/pprof: they label goroutines, they write no profile.
 _PPROF_LABELS = ("Do", "SetGoroutineLabels", "WithLabels", "Labels", "ForLabels", "Label")
-# Grow with the peak number of goroutines, and of timers that run at once, and never shrink: the
-# runtime's own free lists, and its room for timers, which are objects of whoever made them.
-_RUNTIME_CACHES = frozenset(
-    {
-        "runtime.malg",
-        "runtime.acquireSudog",
-        "runtime.allgadd",
-        "runtime.(*timers).addHeap",
-        "runtime.doaddtimer",  # until Go 1.22
-    }
-)
+# Grow with the peak number of goroutines, and never shrink: the runtime's own free lists.
+_RUNTIME_CACHES = frozenset({"runtime.malg", "runtime.acquireSudog", "runtime.allgadd"})
+# Has room for as many timers as ever ran at once: they are objects of whoever made them. Until Go
+# 1.22 it had another name.
+_ROOM_FOR_TIMERS = frozenset({"runtime.(*timers).addHeap", "runtime.doaddtimer"})
 # Inner nodes of the tries of sync.Map and unique: where an entry was beside another for a moment
-# one stays between them. What such a map keeps has entries, and they count.
+# one stays between them. What such a map keeps has entries, and they count; so does its root.
 _TRIE_NODES = (
     "internal/sync.newIndirectNode[",
     "unique.newIndirectNode[",
@@ -95,11 +90,19 @@ def is_runtime_cache(stack: Stack) -> bool:
     """Tell whether the allocation is Go's own and never shrinks, and what it is for is counted."""
     if stack and stack[0].function.startswith(_WAITING_PREFIXES):
         return True
-    if any(frame.function.startswith(_TRIE_NODES) for frame in stack):
+    if any(
+        node.function.startswith(_TRIE_NODES) and by.function.endswith(").expand")
+        for node, by in pairwise(stack)
+    ):
         return True
     return any(frame.function in _RUNTIME_CACHES for frame in stack) or all(
         frame.function.startswith(_RUNTIME_PREFIXES) for frame in stack
     )
+
+
+def is_room_for_timers(stack: Stack) -> bool:
+    """Tell whether the runtime made room for timers: the runtime's own, and it never shrinks."""
+    return any(frame.function in _ROOM_FOR_TIMERS for frame in stack)
 
 
 def _looks(function: str) -> bool:

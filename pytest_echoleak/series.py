@@ -8,7 +8,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal, TypeAlias
 
-from pytest_echoleak.ownership import is_runtime_cache, made_by_measuring, without_runtime
+from pytest_echoleak.ownership import (
+    is_room_for_timers,
+    is_runtime_cache,
+    made_by_measuring,
+    without_runtime,
+)
 from pytest_echoleak.pprof.frames import Stack
 from pytest_echoleak.pprof.profiles import Usage
 from pytest_echoleak.snapshots.snapshot import Snapshot
@@ -58,7 +63,8 @@ class Round:
     def inner_changes(self, kind: Kind) -> Mapping[Stack, Mapping[Inner, Held]]:
         """Return the same changes, told apart by the runtime's frames that a stack is without.
 
-        Heap profiles that pprof serves have no such frames: there all is one.
+        Heap profiles that pprof serves have no such frames: there all is one. The room for timers
+        is among them, though no change counts it: it tells who waits for a timer.
         """
         if kind == "heap":
             before, after = self.before.heap, self.after.heap
@@ -85,7 +91,7 @@ class Round:
     @cached_property
     def _heap_changes(self) -> Mapping[Stack, Held]:
         stacks = self.after.stacks
-        return _changes(self.before.heap, self.after.heap, stacks, is_runtime_cache)
+        return _changes(self.before.heap, self.after.heap, stacks, _is_gos_own)
 
     @cached_property
     def _goroutine_changes(self) -> Mapping[Stack, Held]:
@@ -268,6 +274,10 @@ def _differences(before: Mapping[int, int], after: Mapping[int, int]) -> dict[in
     differing = {site for site, _ in before.items() ^ after.items()}
     changes = {site: after.get(site, 0) - before.get(site, 0) for site in differing}
     return {site: change for site, change in changes.items() if change}
+
+
+def _is_gos_own(stack: Stack) -> bool:
+    return is_runtime_cache(stack) or is_room_for_timers(stack)
 
 
 def _is_starting(stack: Stack) -> bool:

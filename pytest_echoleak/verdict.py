@@ -14,7 +14,8 @@ with the chance that this one errs: one in 1,000 (trends.py). tests/simulation m
   check had time for: a cache that fills looks the same until it is full. Hundreds of goroutines,
   one by one, are no cache: they end the check at once. What does not keep step with the iterations
   may be the clock's: it is called after an idle round in which it did not grow, and a round of load
-  in which it grew again.
+  in which it grew again. Goroutines of a library's end the check when a line of the user's is seen
+  to leak with them, or none may.
 - Goroutines that came and that the collector proves unreachable end the check at once: nothing can
   ever wake them. A handful in all may have been made once and for ever: they must be as many as
   leaks at `detect`.
@@ -121,7 +122,11 @@ def judge(
         steady=tuple(found_steady),
         unclear=tuple(found_unclear),
         folds=(*steady, *unclear),
-        certain=bool(exceeded) or any(_sure(fold) or fold in proven for fold in steady),
+        certain=bool(exceeded)
+        or (
+            any(_sure(fold) or fold in proven for fold in steady)
+            and not _is_nobodys(steady, unclear)
+        ),
         proven=any(fold in proven for fold in steady),
         clear=any(_is_clear(fold, series.iterations, detect) for fold in steady),
         too_short=sum(series.iterations) * detect < NO_EVENT_FACTOR,
@@ -190,6 +195,12 @@ def _beside(unclear: Sequence[Fold], goroutines: Sequence[Fold]) -> list[Fold]:
         elif fold.kind == "heap" and any(_in_step(fold, one) for one in goroutines):
             found.append(replace(fold, beside=True))
     return found
+
+
+def _is_nobodys(steady: Sequence[Fold], unclear: Sequence[Fold]) -> bool:
+    """Tell whether no line of the user's grows for certain, while one may: who started these?"""
+    may = any(fold.own and fold.kind == "heap" and _grew(fold) for fold in unclear)
+    return may and not any(fold.own for fold in steady)
 
 
 def _in_step(heap: Fold, goroutines: Fold) -> bool:

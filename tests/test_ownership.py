@@ -6,6 +6,7 @@ import pytest
 
 from pytest_echoleak.ownership import (
     Ownership,
+    is_room_for_timers,
     is_runtime_cache,
     made_by_measuring,
     package_of,
@@ -68,16 +69,26 @@ class TestRuntime:
             (
                 "runtime.newobject",
                 "internal/sync.newIndirectNode[...]",
+                "internal/sync.(*HashTrieMap[...]).expand",
                 "sync.(*Map).Store",
                 "main.f",
             ),
             ("unique.newIndirectNode[go.shape.string]", "unique.(*canonMap[...]).expand", "main.f"),
-            ("runtime.(*timers).addHeap", "runtime.blockTimerChan", "main.poll"),
-            ("runtime.doaddtimer", "runtime.addtimer", "time.startTimer", "time.NewTimer"),
         ],
     )
     def test_what_the_runtime_keeps_for_good(self, functions: tuple[str, ...]) -> None:
         assert is_runtime_cache(stack(*functions))
+
+    def test_the_room_for_timers(self) -> None:
+        for room in ("runtime.(*timers).addHeap", "runtime.doaddtimer"):
+            assert is_room_for_timers(stack("runtime.growslice", room, "time.NewTimer", "main.f"))
+        assert not is_room_for_timers(stack("runtime.newobject", "time.newTimer", "main.f"))
+
+    def test_the_root_of_a_map_counts(self) -> None:
+        root = ("internal/sync.newIndirectNode[...]", "internal/sync.(*HashTrieMap[...]).initSlow")
+        assert not is_runtime_cache(
+            stack("runtime.newobject", *root, "sync.(*Map).Store", "main.f")
+        )
 
     def test_what_the_user_allocates_through_the_runtime_is_no_free_list(self) -> None:
         assert not is_runtime_cache(stack("runtime.makechan", "main.f"))

@@ -255,6 +255,16 @@ class TestFindings:
         (holding,) = [one for one in found if one.bytes_per_iteration]
         assert holding.kind == "goroutine"
 
+    def test_a_librarys_goroutines_are_no_end_while_a_line_of_the_users_may_leak_too(self) -> None:
+        serving = (Frame("example.org/redis.serve", "/m/redis@v1.0.0/serve.go", 3),)
+        goroutines: dict[Stack, Growth] = {serving: growth(ROUNDS, 0)}
+        reconnects = series(ROUNDS, {SITE: growth((700, 20, 500))}, goroutines)
+        assert conclude(judged(reconnects), exhausted=False) is None
+        assert conclude(judged(reconnects), exhausted=True) == "leak"
+        in_step = series(ROUNDS, {SITE: growth((690, 695, 691))}, goroutines)
+        assert conclude(judged(in_step), exhausted=False) == "leak"
+        assert conclude(judged(series(ROUNDS, {}, goroutines)), exhausted=False) == "leak"
+
     def test_the_largest_comes_first(self) -> None:
         other = (Frame("example.com/shop.other", "/src/shop/a.go", 1), SERVE)
         made = series(ROUNDS, {other: growth(ROUNDS, 32), SITE: growth(ROUNDS, 64)})

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from pytest_echoleak.causes.clues import Clues, Grown, called
-from pytest_echoleak.causes.evidence import events
+from pytest_echoleak.causes.evidence import events, libraries
 from pytest_echoleak.results import HeldBy, Location
 
 ContainerKind: TypeAlias = Literal["map", "sync.Map", "slice", "string", "list", "channel", "tree"]
@@ -35,10 +35,8 @@ _TIMERS = ("runtime.(*timers).", "runtime.(*timer).")
 # These make an object for each entry.
 _MAKE_ENTRIES = ("list", "sync.Map")
 _LISTS = ("container/list.(*List).insertValue",)
-_MAP_OF_A_LIBRARY = re.compile(
-    r"\w*[mM]ap\w*\[(\.\.\.|[^\]]+,)"
-)  # *xsync.mapTable[string,*main.user]
-_METHODS_PACKAGE = re.compile(r"^[^.(]*\.(?=\()")
+_MAP_TYPE = re.compile(r"([\w-]+)\.\w*[mM]ap\w*\[")  # xsync.mapTable[...].buckets
+_METHODS_PACKAGE = re.compile(r"^[^.(]*\.(?=\(|[A-Z]\w*\.(?!func\d)\w)")
 
 
 @dataclass(frozen=True)
@@ -77,7 +75,8 @@ def held_in(clues: Clues, kind: ContainerKind) -> bool:
     A holder tells for certain. Else it is what grows near it, if nothing of another kind does.
     """
     if clues.holders:
-        return any(kind in _kinds_of(one) for one in clues.holders)
+        known = libraries(clues)
+        return any(kind in _kinds_of(one, known) for one in clues.holders)
     kinds = {known for one in containers(clues) for known in _kinds(one.kind)}
     # A map beside a list of its entries is what a cache looks like.
     return kinds == {kind} or (kind == "map" and kinds == {"map", "list"})
@@ -104,9 +103,10 @@ def named(clues: Clues, words: str) -> bool:
     )
 
 
-def _kinds_of(held: HeldBy) -> tuple[str, ...]:
+def _kinds_of(held: HeldBy, libraries: frozenset[str]) -> tuple[str, ...]:
     """Return what a holder's container is: the slices of a library's own map are that map."""
-    if held.container == "slice" and _MAP_OF_A_LIBRARY.search(held.container_name):
+    found = _MAP_TYPE.match(held.container_name) if held.container == "slice" else None
+    if found and found[1] in libraries:
         return ("map",)
     return _kinds(held.container)
 

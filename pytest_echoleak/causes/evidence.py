@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 
 from pytest_echoleak.causes.clues import Clues, Grown, called
 from pytest_echoleak.ownership import package_of
+from pytest_echoleak.pprof.frames import short_function
 from pytest_echoleak.results import Location
 from pytest_echoleak.waiting import wait_state
 
@@ -18,6 +19,7 @@ _MOSTLY = 0.6
 _NOTABLE = 0.25
 _IN_STEP = 0.02
 _STRAYS = 3
+_MOST_EACH = 4
 
 
 def somewhere(clues: Clues, *functions: str) -> bool:
@@ -72,6 +74,13 @@ def keeps_step(came: float, leading: float, *, strays: float = 0.0) -> bool:
     return times >= 1 and abs(came - times * leading) <= strays + _IN_STEP * came
 
 
+def comes_with(count: float, leading: float) -> bool:
+    """Tell whether one number keeps step with another, or is one of up to four times as many."""
+    if keeps_step(count, leading, strays=_STRAYS):
+        return True
+    return _MOST_EACH * count >= leading and keeps_step(leading, count, strays=_STRAYS)
+
+
 def events(clues: Clues) -> float:
     """Return how often a finding's growth happened: what most of its stacks grew by."""
     if clues.finding.shares_blocks:
@@ -100,6 +109,21 @@ def is_notably_own(clues: Clues) -> bool:
     own = sum(max(one.bytes, 0.0) for one in clues.grown if one.place is not None)
     whole = sum(max(one.bytes, 0.0) for one in clues.grown)
     return is_own(clues) and own >= _NOTABLE * whole
+
+
+def libraries(clues: Clues) -> frozenset[str]:
+    """Return the packages that are not the user's, of all that allocated, as dumps name them."""
+    return frozenset(
+        short_package(frame.function)
+        for one in (*clues.grown, *clues.around)
+        for frame, own in zip(one.stack, one.own, strict=True)
+        if not own
+    )
+
+
+def short_package(function: str) -> str:
+    """Return a function's package as heap dumps begin its name: without its folders."""
+    return short_function(function).partition(".")[0]
 
 
 def packages_below(clues: Clues) -> frozenset[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from pytest_echoleak.causes.cause import OTHER, Cause
 from pytest_echoleak.causes.clues import Clues
 from pytest_echoleak.causes.evidence import in_step, made_by, packages_below, somewhere, waits_in
@@ -20,6 +22,7 @@ _BLOCKED = ("chan send", "chan receive", "select", "select (no cases)")
 
 # Waiting for a timer's channel puts the timer on the runtime's heap of them.
 _TIMER_CHANNEL = "runtime.blockTimerChan"
+_YIELDS = re.compile(r"iter\.Pull2?(\[.*\])?\.func1\.")
 
 
 def _is_held(clues: Clues, head: Clues) -> bool:
@@ -41,8 +44,24 @@ def _wakes_up_again(clues: Clues) -> bool:
     """It sleeps, runs, or waits beside a timer of its own: it goes on and on, and never ends."""
     if not clues.goroutines or clues.finding.evidence == "unreachable":
         return False
-    timers = somewhere(clues, *_TIMERS) or any(_TIMER_CHANNEL in one.inner for one in clues.heap)
+    timers = somewhere(clues, *_TIMERS) or _waits_for_timer(clues)
     return waits_in(clues, "sleep") or (waits_in(clues, "chan receive", "select") and timers)
+
+
+def _waits_for_timer(clues: Clues) -> bool:
+    """Tell whether the runtime made room for timers where these goroutines wait."""
+    where = {one.functions for one in clues.goroutines}
+    return any(
+        _TIMER_CHANNEL in one.inner and one.functions in where
+        for one in (*clues.heap, *clues.around)
+    )
+
+
+def _is_left_iterator(clues: Clues) -> bool:
+    """The goroutine stands where its iterator yields; who calls next stands elsewhere."""
+    return waits_in(clues, "coroutine") and any(
+        _YIELDS.match("".join(one.functions[:1])) for one in clues.goroutines
+    )
 
 
 CAUSES: tuple[Cause, ...] = (
@@ -51,7 +70,7 @@ CAUSES: tuple[Cause, ...] = (
         "an iterator of iter.Pull is never stopped: its goroutine waits for a call of next",
         "stop it on every way out: next, stop := iter.Pull(seq), and defer stop()",
         "go doc iter.Pull",
-        lambda clues: waits_in(clues, "coroutine"),
+        _is_left_iterator,
         gathers=_is_held,
     ),
     Cause(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -15,10 +16,12 @@ from pytest_echoleak.results import Finding, HeldBy, Location, with_counts_of
 _MOSTLY = 0.9
 _TELLING_SHARE = 0.5
 _WRAPPER = ".gowrap"
+_CLOSURE = re.compile(r"\.func\d+(\.\d+)*$")
 # A list or a tree is made of what it has, one node at a time.
 _HAVE_ROOM = ("map", "sync.Map", "slice", "channel")
 _Key: TypeAlias = tuple[str, object]
-"""What a holder is known by: a container's number, goroutines' entry function, a finalizer."""
+"""What a holder is known by: a container's number, goroutines' entry function, a finalizer's
+object, the function that made a timer."""
 
 
 def with_holders(
@@ -124,12 +127,11 @@ def _key(clues: Clues, heads: Sequence[Finding], above: Mapping[int, int]) -> _K
         return ("container", _topmost(number, above))
     largest = next(iter(clues.finding.holders), None)
     if largest is not None and largest.root_kind == "timer":
-        timed = sum(one.share for one in clues.finding.holders if one.root_kind == "timer")
-        return ("timer", largest.container_name) if timed >= _MOSTLY else None
+        return _key_of_timer(clues)
     if largest is None or largest.container:
         return None
     # Of an object whose type is not known it is "a finalizer": that may be anybody's.
-    if largest.root_kind == "finalizer" and " of " in largest.path[0]:
+    if largest.root_kind == "finalizer" and " of " in "".join(largest.path[:1]):
         alike = [one for one in clues.finding.holders if one.path[:1] == largest.path[:1]]
         mostly = sum(one.share for one in alike) >= _MOSTLY
         return ("finalizer", largest.path[:1]) if mostly else None
@@ -141,6 +143,24 @@ def _key(clues: Clues, heads: Sequence[Finding], above: Mapping[int, int]) -> _K
         return None
     leaked = _entry_of(largest, heads)
     return ("goroutine", leaked) if leaked else None
+
+
+def _key_of_timer(clues: Clues) -> _Key | None:
+    """Return what timers and all that they will call have in common: who made both."""
+    made_in = {
+        _made_in(one.path[1]) if len(one.path) > 1 else clues.finding.location.function
+        for one in clues.finding.holders
+        if one.root_kind == "timer"
+    }
+    timed = sum(one.share for one in clues.finding.holders if one.root_kind == "timer")
+    if timed < _MOSTLY or len(made_in) != 1:
+        return None
+    return ("timer", short_function(made_in.pop()))
+
+
+def _made_in(closure: str) -> str:
+    """Return the function that a closure is in: "main.retry" of "func main.retry.func1"."""
+    return _CLOSURE.sub("", closure.rpartition("func ")[2])
 
 
 def _entry_of(held: HeldBy, findings: Sequence[Finding]) -> str:

@@ -8,30 +8,36 @@ from collections.abc import Callable
 
 from pytest_echoleak.causes.cause import OTHER, Cause
 from pytest_echoleak.causes.clues import Clues
-from pytest_echoleak.causes.containers import containers, held_in, is_enlarged_slice, named
+from pytest_echoleak.causes.containers import (
+    containers,
+    held_in,
+    is_enlarged_slice,
+    named,
+)
 from pytest_echoleak.causes.evidence import (
     below,
+    comes_with,
     events,
     in_step,
     is_request_part,
     keeps_requests,
-    keeps_step,
+    libraries,
     made_by,
     reads_request,
+    short_package,
 )
-from pytest_echoleak.pprof.frames import short_function
+from pytest_echoleak.causes.paths import packages_in, types_behind_container, types_to_container
 from pytest_echoleak.results import HeldBy
 
 # Words of a function's or a type's name: userCache, Cached, but not replicache.
 _LISTENER_WORDS = r"(?:\b|[a-z_.(*])(?:[Ss]ubscri|[Ll]istener|[Oo]bserver|[Ww]atcher)"
 _REGISTRY_WORDS = r"(?:\b|[a-z_.(*])[Rr]egist(?:er|ry)"
 _LONG_BYTES = 256
-_STRAYS = 3
 _SHORT_SHARE = 0.25
 _CACHE_WORDS = r"(?:\b|_|[A-Za-z0-9](?=[CM]))(?:[Cc]ache|[Mm]emoi[sz]e)"
 _REQUEST = re.compile(r"(\*http\.Request|\b(echo|gin)\.Context)$")
 _LOCK = re.compile(r"\*?sync\.(RW)?Mutex$")
-_PACKAGE = re.compile(r"(?:^|func |[ *])([\w-]+)\.")  # of a step's type
+_CONTAINERS_OF_GO = {"list", "sync"}
 _KEY = re.compile(r"\*?(string|u?int\d*|any)")
 # Of libraries: what puts something where it stays until it is taken out.
 _REGISTRIES = re.compile(
@@ -43,7 +49,10 @@ _REGISTRIES = re.compile(
     r"|/gorilla/mux\.\(\*Router\)\.(Handle|HandleFunc|NewRoute|Path|PathPrefix|Methods)$"
     r"|/logrus\.(\(\*Logger\)\.AddHook|LevelHooks\.Add|AddHook)$"
 )
-_SUBSCRIBES = re.compile(r"\.\(\*?\w+(\[.*\])?\)\.(\w*Subscribe\w*|Add(Listener|Observer))$")
+_SUBSCRIBES = re.compile(
+    r"\.\(\*?\w+(\[.*\])?\)\."
+    r"((Queue|Chan|ChanQueue)?Subscribe(Sync|Func|Async|Chan|SyncWithChan)?|Add(Listener|Observer))$"
+)
 _SCHEDULES = re.compile(r"/robfig/cron(/v\d+)?\.\(\*Cron\)\.(AddFunc|AddJob|Schedule)$")
 _LIBRARY_CACHES = re.compile(
     r"/patrickmn/go-cache\.\(\*cache\)\.(Set|Add|SetDefault|set)$"
@@ -67,24 +76,17 @@ def _are_requests(clues: Clues) -> bool:
 
 
 def _is_in_variable_of_library(clues: Clues) -> bool:
-    """The library that made the objects for the user keeps them in a variable of its own."""
-    made_in = {_package(name) for one in clues.heap for name in one.foreign}
-    own = {
-        _package(frame.function)
-        for one in clues.heap
-        for frame, is_own in zip(one.stack, one.own, strict=True)
-        if is_own
-    }
+    """The library that made the objects for the user keeps them in a variable of its own.
+
+    Its types alone lead there: a default server's or mux's variable leads to the user's handlers.
+    """
+    made_in = {short_package(name) for one in clues.heap for name in one.foreign}
     return any(
         one.root_kind == "package variable"
-        and "".join(one.path[:1]).partition(".")[0] in made_in - own
+        and len(packages := packages_in(types_to_container(one)) - _CONTAINERS_OF_GO) == 1
+        and packages <= made_in & libraries(clues)
         for one in clues.holders
     )
-
-
-def _package(function: str) -> str:
-    """Return a function's package as heap dumps write it: without its folders."""
-    return short_function(function).partition(".")[0]
 
 
 def _is_kept_by_cleanup(clues: Clues) -> bool:
@@ -95,9 +97,7 @@ def _is_kept_by_cleanup(clues: Clues) -> bool:
         if any(name.startswith("runtime.AddCleanup") for name in one.inner)
     ]
     return any(one.root_kind == "nothing" for one in clues.holders) and any(
-        keeps_step(one.count, events(clues), strays=_STRAYS)
-        or keeps_step(events(clues), one.count, strays=_STRAYS)
-        for one in cleanups
+        comes_with(one.count, events(clues)) for one in cleanups
     )
 
 
@@ -188,26 +188,23 @@ def _has_root(root: str) -> Callable[[Clues], bool]:
 def _is_closure(clues: Clues) -> bool:
     """A function is kept: in a container, or by the next one of a chain of them."""
     return any(
-        _keeps_function(one)
+        _keeps_function(one, libraries(clues))
         or re.search(r"\bfunc\(", one.container_type)
         or (one.container == "linked list" and one.container_type.startswith("func "))
         for one in clues.holders
     )
 
 
-def _keeps_function(held: HeldBy) -> bool:
-    """Tell whether what is kept is a function, by itself or as a field of a type beside it.
+def _keeps_function(held: HeldBy, libraries: frozenset[str]) -> bool:
+    """Tell whether what is kept is a function, by itself or in a field of a type of the user's.
 
     A library's type that was given a function is kept for what it is.
     """
-    places = [n for n, hop in enumerate(held.path) if hop.endswith(held.container_type)]
-    if not held.container or not places:
+    kept = types_behind_container(held)
+    functions = [n for n, one in enumerate(kept) if one.startswith("func ")]
+    if not functions or (functions[0] and not "".join(held.kept_types[:1]).startswith("func")):
         return False
-    kept = held.path[places[-1] + 1 :]
-    if re.match(r"(\S+ )?func ", "".join(kept[:1])):
-        return True
-    packages = {found[1] for hop in kept if (found := _PACKAGE.search(hop))}
-    return "".join(held.kept_types[:1]).startswith("func") and len(packages) == 1
+    return not libraries & packages_in((held.container_type, *kept[: functions[0]]))
 
 
 def _is_chain_of_contexts(clues: Clues) -> bool:

@@ -162,8 +162,8 @@ def _is_ticker(clues: Clues) -> bool:
 def _is_timer(clues: Clues) -> bool:
     if clues.goroutines:
         return False
-    held = any(one.root_kind == "timer" for one in clues.holders) and somewhere(clues, *_TIMERS)
-    return held or notably(clues, *_TIMERS)
+    by_timers = any(one.root_kind == "timer" for one in clues.holders)
+    return notably(clues, *_TIMERS) or (by_timers and somewhere(clues, *_TIMERS))
 
 
 def _is_of_dead_goroutines(clues: Clues) -> bool:

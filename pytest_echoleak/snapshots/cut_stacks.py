@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 from pytest_echoleak.ownership import without_runtime
 from pytest_echoleak.pprof.frames import Stack, without_arguments
@@ -12,7 +11,6 @@ from pytest_echoleak.pprof.frames import Stack, without_arguments
 _ENDS = ("runtime.goexit", "runtime.corostart")
 # Of 32 frames those of wrappers are not shown. What is shorter is the scheduler's own, with no end.
 _SHORTEST_CUT = 28
-_COMPARED_FRAMES = 20
 
 
 def whole_stacks(
@@ -22,18 +20,16 @@ def whole_stacks(
 
     `full_stacks` gives the stacks of profiles, each with how much it holds; it is asked only where
     some stack was cut. Of several that begin alike the one that holds most is taken: it is what a
-    growing site most likely is. A stack that none continues stays as it is. Type arguments are
-    written `[...]`, as the runtime does and profiles do not.
+    growing site most likely is. A stack that none continues stays as it is. What is added has
+    its type arguments written `[...]`, as the runtime does and profiles do not.
     """
     result = {site: stack for site, stack in stacks.items() if not _is_cut(stack)}
     cut = {site: stack for site, stack in stacks.items() if site not in result}
-    known: defaultdict[Stack, list[tuple[int, Stack]]] = defaultdict(list)
-    for stack, amount in full_stacks() if cut else ():
-        outer = _outer(stack)
-        known[outer[:_COMPARED_FRAMES]].append((amount, outer))
+    beginnings = {site: _outer(stack) for site, stack in cut.items()}
+    longest = _longest(full_stacks() if cut else (), {len(one) for one in beginnings.values()})
     for site, stack in cut.items():
-        outer = _outer(stack)
-        result[site] = stack + _rest(outer, known[outer[:_COMPARED_FRAMES]])
+        beginning = beginnings[site]
+        result[site] = stack + longest.get(beginning, beginning)[len(beginning) :]
     return {site: _without_end(stack) for site, stack in result.items()}
 
 
@@ -61,8 +57,14 @@ def _outer(stack: Stack) -> Stack:
     )
 
 
-def _rest(outer: Stack, known: Iterable[tuple[int, Stack]]) -> Stack:
-    """Return the frames behind `outer` in the one of `known` that goes on like it."""
-    longer = [(amount, whole) for amount, whole in known if len(whole) > len(outer)]
-    alike = [one for one in longer if one[1][: len(outer)] == outer] or longer
-    return max(alike)[1][len(outer) :] if alike else ()
+def _longest(stacks: Iterable[tuple[Stack, int]], lengths: Collection[int]) -> dict[Stack, Stack]:
+    """Return by each beginning of these lengths the stack that holds most of those that have it."""
+    amounts: dict[Stack, int] = {}
+    longest: dict[Stack, Stack] = {}
+    for stack, amount in stacks:
+        whole = _outer(stack)
+        for length in lengths:
+            beginning = whole[:length]
+            if amount > amounts.get(beginning, -1) and len(whole) > length:
+                amounts[beginning], longest[beginning] = amount, whole
+    return longest

@@ -8,6 +8,7 @@ from pytest_echoleak.attribution import Trial
 from pytest_echoleak.causes.clues import Clues, Grown
 from pytest_echoleak.results import HeldBy, Location
 from tests.causes.made import (
+    HANDLER,
     SERVE,
     allocated,
     clues,
@@ -195,7 +196,10 @@ MADE: dict[str, tuple[str, Clues]] = {
         "goroutine-no-exit-loop",
         clues(
             waiting_in_own("runtime.selectgo"),
-            allocated(inner="runtime.blockTimerChan", count=2),
+            around=(
+                Grown("heap", (HANDLER,), ("runtime.blockTimerChan",), (True,), 2.0, 128.0),
+                allocated(),
+            ),
         ),
     ),
     "a sync.Map": (
@@ -314,7 +318,11 @@ MADE: dict[str, tuple[str, Clues]] = {
                 held(
                     "map",
                     "map[*go-metrics.StandardMeter]struct {}",
-                    path=("go-metrics.arbiter (package variable)", "meters map[...]"),
+                    path=(
+                        "go-metrics.arbiter (package variable)",
+                        "meters map[*go-metrics.StandardMeter]struct {}",
+                        "*go-metrics.StandardMeter",
+                    ),
                 ),
             ),
         ),
@@ -332,7 +340,7 @@ MADE: dict[str, tuple[str, Clues]] = {
     "a library's map that is made of slices": (
         "unbounded-map",
         clues(
-            allocated(),
+            allocated("github.com/puzpuzpuz/xsync/v4.(*Map[...]).doCompute"),
             holders=(
                 held(
                     "slice",
@@ -380,10 +388,66 @@ MADE: dict[str, tuple[str, Clues]] = {
             ),
         ),
     ),
+    "headers in a map that the default mux leads to": (
+        "unbounded-map",
+        clues(
+            allocated("net/http.Header.Clone"),
+            holders=(
+                held(
+                    "map",
+                    "map[string]http.Header",
+                    path=(
+                        "http.defaultServeMux (package variable)",
+                        "value *http.routingNode",
+                        "handler func main.main.func1",
+                        "s *main.store",
+                        "byUser map[string]http.Header",
+                        "http.Header",
+                    ),
+                ),
+            ),
+        ),
+    ),
+    "rows of a type of the user's that has Map in its name": (
+        "unbounded-slice",
+        clues(
+            allocated(),
+            holders=(
+                held("slice", "[]*main.row", container_name="main.Mapper[string,*main.row].rows"),
+            ),
+        ),
+    ),
+    "functions in a field of a struct in a slice": (
+        "closure-capture",
+        clues(
+            allocated(),
+            holders=(
+                held(
+                    "slice",
+                    "[]*hooks.Hook",
+                    path=(
+                        "main.all (package variable)",
+                        "[]*hooks.Hook",
+                        "*hooks.Hook",
+                        "opts.run func main.add.func1",
+                    ),
+                    kept_types=("func main.add.func1",),
+                ),
+            ),
+        ),
+    ),
+    "a caller of next whose iterator is blocked": (
+        "goroutine-blocked-channel",
+        clues(
+            waiting_in_own("runtime.chanrecv"),
+            waiting_in_own("runtime.coroswitch", below=("iter.Pull[...].func2",)),
+            waiting_in_own("runtime.chanrecv"),
+        ),
+    ),
     "a library's breakers that were given a function": (
         "unbounded-map",
         clues(
-            allocated(),
+            allocated("github.com/sony/gobreaker.NewCircuitBreaker"),
             holders=(
                 held(
                     "map",

@@ -119,6 +119,13 @@ def test_a_transaction_that_stays_open_is_the_matter_whatever_was_read_in_it() -
         clues(allocated("time.newTimer", "time.AfterFunc", "example.org/lib.(*Pool).Get")),
         clues(waiting("runtime.netpollblock", "internal/poll.runtime_pollWait", "net.Read")),
         clues(waiting("", "main.spin")),
+        clues(  # one cleanup among a thousand objects
+            allocated(),
+            around=(allocated(inner="runtime.AddCleanup[...]", count=1),),
+            holders=(HeldBy("nothing", ("nothing that the dump shows",)),),
+        ),
+        clues(allocated("example.org/mail.(*Client).GetSubscribers")),
+        clues(allocated("example.org/mail.(*Client).PublishToSubscribers")),
         clues(allocated(), trials=(Trial("GET /{i}", 100, 60, same_value=True),)),
     ],
 )

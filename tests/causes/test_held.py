@@ -10,6 +10,7 @@ import pytest
 from pytest_echoleak.causes.clues import Clues, Grown
 from pytest_echoleak.causes.explaining import explain
 from pytest_echoleak.causes.held import fold_by_holder, with_holders
+from pytest_echoleak.pprof.frames import short_function
 from pytest_echoleak.results import Finding, FindingKind, HeldBy, Location
 
 WAIT = Location("example.com/shop/jobs.wait", "jobs/wait.go", 7)
@@ -93,6 +94,28 @@ def test_most_of_it_must_lie_there_though_a_log_holds_some_of_it_for_a_while(
     holder = replace(SESSIONS, container_location=OPEN, share=share)
     log = replace(SESSIONS, container="", container_number=0, share=0.3)
     assert with_holders(Clues(found, grown), (holder, log)).finding.location == place
+
+
+def test_timers_and_what_their_functions_have_are_one_finding_and_other_timers_another() -> None:
+    def by_timer(*path: str, share: float = 1.0) -> HeldBy:
+        return replace(
+            SESSIONS,
+            root_kind="timer",
+            path=("a timer", *path),
+            container="timer heap",
+            container_number=0,
+            share=share,
+        )
+
+    retry = f"func {short_function(OPEN.function)}.func1"
+    timers = clues(OPEN, by_timer())
+    captured = clues(
+        KEY, by_timer(retry, "e *event", share=0.5), by_timer(retry, "wait *int", share=0.5)
+    )
+    other = clues(replace(KEY, function="main.query"), by_timer("func main.query.func1"))
+    found = fold_by_holder([captured, timers, other])
+    assert [one.finding.location.function for one in found] == [OPEN.function, "main.query"]
+    assert found[0].finding.objects == 200
 
 
 def test_what_hangs_from_one_container_is_one_finding_at_the_line_of_most_bytes() -> None:

@@ -42,9 +42,10 @@ def test_type_arguments_which_profiles_name_and_the_runtime_does_not_are_no_diff
     assert whole_stacks({7: told[:32]}, lambda: [(profiled, 1)]) == {7: told}
 
 
-def test_what_is_alike_in_all_frames_goes_before_what_holds_more() -> None:
+def test_what_is_not_alike_in_all_its_frames_continues_nothing() -> None:
     other = (*DEEP[:25], Frame("main.elsewhere", "", 1), *DEEP[26:50])
     assert whole_stacks({7: DEEP[:32]}, lambda: [(DEEP, 3), (other, 500)]) == {7: DEEP}
+    assert whole_stacks({7: DEEP[:32]}, lambda: [(other, 500)]) == {7: DEEP[:32]}
 
 
 def test_a_stack_that_nothing_continues_stays() -> None:

@@ -234,7 +234,7 @@ func shorten(name string) string {
 		switch c := name[i]; {
 		case c == '/':
 			before, start = start, i+1
-		case strings.HasPrefix(name[i:], "[go.shape.") && !strings.HasSuffix(name[:i], "map"):
+		case c == '[' && name[start:i] != "map" && hasShape(name[i:]):
 			flush(i)
 			out.WriteString("[...]")
 			i += closing(name[i:])
@@ -247,6 +247,11 @@ func shorten(name string) string {
 	}
 	flush(len(name))
 	return out.String()
+}
+
+// hasShape tells whether the brackets that a text begins with have what generic code has for a type.
+func hasShape(text string) bool {
+	return strings.Contains(text, "go.shape.") && strings.Contains(text[:closing(text)], "go.shape.")
 }
 
 // closing returns where the bracket closes that a text begins with, or where the text ends.

@@ -108,17 +108,25 @@ func (f *finder) merge(groups []*group) []*group {
 			out = append(out, g)
 			continue
 		}
-		first, _ := g.containers(at)
-		if into := byContainer[first]; into != nil {
-			if g.saysMoreThan(into) {
-				into.example, into.at = g.example, at
+		into := g
+		shards := g.containers(at)
+		for node := range shards {
+			if known := byContainer[node]; known != nil {
+				into = known
 			}
-			into.add(g)
+		}
+		for node := range shards {
+			byContainer[node] = into
+		}
+		if into == g {
+			g.at = at
+			out = append(out, g)
 			continue
 		}
-		g.at = at
-		byContainer[first] = g
-		out = append(out, g)
+		if g.saysMoreThan(into) {
+			into.example, into.at = g.example, at
+		}
+		into.add(g)
 	}
 	return out
 }
@@ -186,8 +194,8 @@ func (g *group) inChain(begin, at int) bool {
 
 // inTree tells whether a container is in the nodes of a tree that grows. A tree may also be the way to
 // what grows, as a router is: that is one container beyond it, or the shards of a single value.
-func (g *group) inTree(root, at int, single bool) bool {
-	return root >= 0 && g.example.elements[root].container == tree && (at-root <= treePeriod || !single)
+func (g *group) inTree(root, at int, beyond bool) bool {
+	return root >= 0 && g.example.elements[root].container == tree && (at-root <= treePeriod || !beyond)
 }
 
 func (h *held) hasTree() bool {
@@ -218,18 +226,15 @@ func (g *group) saysMoreThan(other *group) bool {
 		strings.HasPrefix(other.example.signature(), g.example.signature()+"|")
 }
 
-// containers are the nodes that stand for a group's container, and the first of them: shards are
-// several.
-func (g *group) containers(at int) (first uint32, all map[uint32]bool) {
-	first, all = g.example.elements[at].first, map[uint32]bool{}
+// containers are the nodes that a group's container is: one, or a few shards.
+func (g *group) containers(at int) map[uint32]bool {
+	all := map[uint32]bool{g.example.elements[at].first: true}
 	for i := range g.helds {
 		if at < len(g.helds[i].elements) {
-			node := g.helds[i].elements[at].first
-			first, all[node] = min(first, node), true
+			all[g.helds[i].elements[at].first] = true
 		}
 	}
-	all[g.example.elements[at].first] = true
-	return first, all
+	return all
 }
 
 // containerOf returns the element of a group's paths that all its objects hang from, or -1: the last
@@ -253,7 +258,7 @@ func (g *group) containerOf() int {
 			break
 		}
 		single = i
-		if g.example.elements[i].container != "" && !g.inChain(best, i) && !g.inTree(best, i, min2(len(seen), before) == 1) {
+		if g.example.elements[i].container != "" && !g.inChain(best, i) && !g.inTree(best, i, min(len(seen), before) == 1) {
 			best = i
 		}
 		before = len(seen)

@@ -208,20 +208,32 @@ func (f *finder) isTree(g *group, at int) bool {
 func (f *finder) containerAt(g *group, at int) *container {
 	h := &g.example
 	e := &h.elements[at]
-	first, all := g.containers(at)
+	shards := g.containers(at)
 	kind := e.container
 	if kind == "" {
 		kind = "struct"
 	}
 	name := containerPath(h, at)
-	number, known := f.numbers[first]
-	if !known {
-		number = len(f.numbers) + 1
-		f.numbers[first] = number
-	}
-	out := &container{Kind: kind, Type: e.typ, Name: name, ID: number, Retained: f.retainedBy(all)}
+	out := &container{Kind: kind, Type: e.typ, Name: name, ID: f.numberOf(shards), Retained: f.retainedBy(shards)}
 	out.Stack = f.allocatedAt(e.last)
 	return out
+}
+
+// numberOf returns the number of a container, which all its shards have: others may know more of them.
+func (f *finder) numberOf(shards map[uint32]bool) int {
+	number := 0
+	for node := range shards {
+		if known := f.numbers[node]; known > 0 && (number == 0 || known < number) {
+			number = known
+		}
+	}
+	if number == 0 {
+		number = len(f.numbers) + 1
+	}
+	for node := range shards {
+		f.numbers[node] = number
+	}
+	return number
 }
 
 func (f *finder) allocatedAt(object uint32) []place {
@@ -302,8 +314,7 @@ func (f *finder) entries(g *group, at int) map[uint32]bool {
 // mostRetained is what a group's container keeps alive; of a group without one it is everything.
 func (f *finder) mostRetained(g *group, at int) uint64 {
 	if at >= 0 && at < len(g.example.elements) {
-		_, all := g.containers(at)
-		return f.retainedBy(all)
+		return f.retainedBy(g.containers(at))
 	}
 	return f.g.d.heapBytes
 }

@@ -33,7 +33,7 @@ func (d *dump) decodeStacks(wanted []bool) [][]place {
 			continue
 		}
 		r := &reader{data: d.data, at: one.pos}
-		frames := make([]place, min2(one.frames, maxFrames))
+		frames := make([]place, min(one.frames, maxFrames))
 		for j := range frames {
 			frames[j] = place{share(r), share(r), int(r.number())}
 		}
@@ -200,11 +200,4 @@ func (d *dump) sites(x *index) []int32 {
 		}
 	}
 	return of
-}
-
-func min2(a, b int) int {
-	if a < b {
-		return a
-	}
-	return b
 }

@@ -76,7 +76,7 @@ func (y *typing) follow() {
 	}
 }
 
-// interfaces types what interfaces in objects of no known type lead to.
+// interfaces types what interfaces that have methods, in objects of no known type, lead to.
 func (y *typing) interfaces() {
 	d := y.g.d
 	for node := range y.of {
@@ -209,8 +209,9 @@ func (y *typing) object(node uint32) {
 		if many {
 			inside %= width
 		} else if inside >= width {
-			// A closure of generic code: its variables may have no names.
-			y.inInterface(pos, off, to)
+			if y.t.types[typ].closure { // of generic code: its variables may have no names
+				y.inInterface(pos, off, to)
+			}
 			continue
 		}
 		found, ok := y.t.leafAt(typ, inside)
