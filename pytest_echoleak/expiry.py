@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from pytest_echoleak.folding import Fold
+from pytest_echoleak.folding import READ_REQUEST, Fold
 from pytest_echoleak.results import Finding
 from pytest_echoleak.series import Growth, Series
 from pytest_echoleak.trends import excluded, in_steps
@@ -44,12 +44,14 @@ def expiring(finding: Finding) -> str:
 def all_expiring(findings: Sequence[Finding]) -> str:
     """Return why all that `findings` count may go away by itself, "" where some of it may not.
 
-    What a function allocates beside a timer is taken to go with it, and small blocks that lines
-    share to go with all the rest.
+    What a function allocates beside a timer is taken to go with it, small blocks that lines share
+    to go with all the rest, and so does a part of each request that a timer's function captured.
     """
     reasons = {finding.location.function: why for finding in findings if (why := expiring(finding))}
+    timed = max((one.objects for one in findings if one.location.function in reasons), default=0)
     for finding in findings:
-        if finding.location.function not in reasons and not finding.shares_blocks:
+        captured = finding.location.function == READ_REQUEST and finding.objects <= timed
+        if finding.location.function not in reasons and not finding.shares_blocks and not captured:
             return ""
     return next(iter(reasons.values()), "")
 

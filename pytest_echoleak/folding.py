@@ -11,7 +11,7 @@ from pytest_echoleak.ownership import Ownership
 from pytest_echoleak.pprof.frames import Frame, Stack
 from pytest_echoleak.series import Growth, Held, Kind, Series
 
-_READ_REQUEST = "net/http.readRequest"
+READ_REQUEST = "net/http.readRequest"
 # Calls readRequest, and makes the request's context: what both allocate lives and dies together.
 _SERVE_REQUEST = "net/http.(*conn).readRequest"
 _OBJECTS_OF_A_REQUEST = 40  # measured: 9, and a few for each header
@@ -64,9 +64,9 @@ class Fold:
             return "figures from the process's totals; the place is the largest of the samples"
         if self.whole_process:
             return "no single place repeats: the growth is spread, and this is its largest part"
-        if self.frame.function == _READ_REQUEST and not self._keeps_whole_requests:
+        if self.frame.function == READ_REQUEST and not self._keeps_whole_requests:
             return "parts of requests are retained: a string cut from a path or header keeps it all"
-        if self.frame.function == _READ_REQUEST:
+        if self.frame.function == READ_REQUEST:
             rate = f"{self.kept_requests / iterations:.3f} per iteration"
             return (
                 f"whole requests are retained, {rate}: something keeps *http.Request, or its parts"
@@ -174,7 +174,7 @@ def fold_stacks(
 
 
 def _makes_request(stack: Stack) -> bool:
-    return bool(stack) and stack[0].function.startswith(_READ_REQUEST)
+    return bool(stack) and stack[0].function.startswith(READ_REQUEST)
 
 
 def _key(kind: Kind, stack: Stack, ownership: Ownership) -> Frame:
@@ -184,7 +184,7 @@ def _key(kind: Kind, stack: Stack, ownership: Ownership) -> Frame:
         return stack[-1]._replace(line=0)
     if kind == "heap" and ownership.is_own(place):
         return place
-    function = _READ_REQUEST if place.function == _SERVE_REQUEST else place.function
+    function = READ_REQUEST if place.function == _SERVE_REQUEST else place.function
     return Frame(function, "", 0)
 
 
@@ -198,7 +198,7 @@ def place_of(stack: Stack, ownership: Ownership) -> Frame:
     if own is not None:
         return own
     for frame in stack:
-        if frame.function.startswith(_READ_REQUEST):  # since Go 1.27 also readRequestLimit
-            return frame._replace(function=_READ_REQUEST)
+        if frame.function.startswith(READ_REQUEST):  # since Go 1.27 also readRequestLimit
+            return frame._replace(function=READ_REQUEST)
     serving = next((frame for frame in stack if frame.function == _SERVE_REQUEST), None)
     return serving or (stack[-1] if stack else _UNKNOWN)

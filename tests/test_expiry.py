@@ -56,6 +56,14 @@ def test_what_stands_beside_a_timer_goes_with_it() -> None:
     assert all_expiring([blocks]) == ""
 
 
+def test_a_part_of_each_request_goes_with_the_timer_whose_function_captured_it() -> None:
+    timer = finding("time.AfterFunc", "main.remind")
+    path = finding("net/http.readRequest", "net/http.(*conn).serve")
+    assert "timer" in all_expiring([path, timer])
+    assert all_expiring([replace(path, objects=101), timer]) == ""
+    assert all_expiring([path]) == ""
+
+
 @pytest.mark.parametrize("version", ["v4", "v5"])
 def test_echos_rate_limiter_forgets_its_visitors(version: str) -> None:
     limiter = f"github.com/labstack/echo/{version}/middleware.(*RateLimiterMemoryStore).Allow"

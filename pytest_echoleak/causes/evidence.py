@@ -8,12 +8,12 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 
 from pytest_echoleak.causes.clues import Clues, Grown, called
+from pytest_echoleak.folding import READ_REQUEST
 from pytest_echoleak.ownership import package_of
 from pytest_echoleak.pprof.frames import short_function
 from pytest_echoleak.results import Location
 from pytest_echoleak.waiting import wait_state
 
-READ_REQUEST = "net/http.readRequest"
 _OBJECTS_OF_A_REQUEST = 40
 _MOSTLY = 0.6
 _NOTABLE = 0.25
