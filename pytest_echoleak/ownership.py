@@ -23,8 +23,17 @@ _AGENT_PREFIXES = ("main.echoleak", "main.(*echoleak", "net/http.echoleak", "net
 PLANTED = ("main.echoleakPlanted", "net/http.echoleakPlanted")
 # User code runs below these of runtime/pprof: they label goroutines, they write no profile.
 _PPROF_LABELS = ("Do", "SetGoroutineLabels", "WithLabels", "Labels", "ForLabels", "Label")
-# Grow with the peak number of goroutines, and never shrink: the runtime's own free lists.
-_RUNTIME_CACHES = frozenset({"runtime.malg", "runtime.acquireSudog", "runtime.allgadd"})
+# Grow with the peak number of goroutines, or with the types that met at a type switch, and never
+# shrink: the runtime's own free lists and caches.
+_RUNTIME_CACHES = frozenset(
+    {
+        "runtime.malg",
+        "runtime.acquireSudog",
+        "runtime.allgadd",
+        "runtime.buildTypeAssertCache",
+        "runtime.buildInterfaceSwitchCache",
+    }
+)
 # Has room for as many timers as ever ran at once: they are objects of whoever made them. Until Go
 # 1.22 it had another name.
 _ROOM_FOR_TIMERS = frozenset({"runtime.(*timers).addHeap", "runtime.doaddtimer"})

@@ -67,6 +67,12 @@ class TestRuntime:
             ("internal/poll.runtime_Semacquire", "internal/poll.(*FD).Close", "main.f"),
             ("runtime.allocm", "runtime.newm"),
             (
+                "runtime.buildTypeAssertCache",
+                "runtime.typeAssert",
+                "example.org/zap.With",
+                "main.f",
+            ),
+            (
                 "runtime.newobject",
                 "internal/sync.newIndirectNode[...]",
                 "internal/sync.(*HashTrieMap[...]).expand",

@@ -85,7 +85,7 @@ def _is_in_variable_of_library(clues: Clues) -> bool:
         one.root_kind == "package variable"
         and len(packages := packages_in(types_to_container(one)) - _CONTAINERS_OF_GO) == 1
         and packages <= made_in & libraries(clues)
-        for one in clues.holders
+        for one in clues.holders[:1]
     )
 
 
