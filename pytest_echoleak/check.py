@@ -20,7 +20,7 @@ from pytest_echoleak.expiry import all_expiring, gone
 from pytest_echoleak.explanation import Explanation, explain_leak
 from pytest_echoleak.measurement import Clock, Measurement
 from pytest_echoleak.options import Options
-from pytest_echoleak.ownership import Ownership
+from pytest_echoleak.ownership import Ownership, makes_weak_pointer
 from pytest_echoleak.pprof.frames import Stack
 from pytest_echoleak.reasons import reason_of
 from pytest_echoleak.results import Bounds, LeakReport, Progress, VerdictName
@@ -85,6 +85,8 @@ def check_service(
             explanation = check.explained(outcome, causes, progress)
         finally:
             check.close()
+        if outcome.verdict == "leak":
+            service.leaked.add(chosen.label)
         seconds = clock.seconds
     artifacts: tuple[str, ...] = ()
     if outcome.verdict != "clean" and artifacts_dir is not None:
@@ -236,10 +238,16 @@ class _Check:
                 return
 
     def _round(self, iterations: int, pause: float = 0.0) -> None:
-        """Measure one round; where goroutines came in it, ask whether they can ever end."""
+        """Measure one round; where goroutines came in it, ask whether they can ever end.
+
+        To whom a weak pointer leads the collector's proof is wrong, and using it then would end the
+        service.
+        """
         self._measurement.round(iterations, pause)
         rounds = self._measurement.rounds
-        if rounds and _came(rounds[-1]) > 0 and _came(self._whole()) >= FEWEST_PROVEN:
+        if not rounds or any(map(makes_weak_pointer, rounds[-1].after.stacks.values())):
+            return
+        if _came(rounds[-1]) > 0 and _came(self._whole()) >= FEWEST_PROVEN:
             self._dumping.before_proof()
             self._unreachable = self._service.source.unreachable_goroutines() or {}
             self._service.proved = self._service.proved or bool(self._unreachable)
@@ -251,6 +259,8 @@ class _Check:
             if judgement.proven:
                 return _Outcome("leak", judgement)
             verdict = conclude(judgement, exhausted=False)
+            if verdict == "clean" and self._leaked_before:
+                verdict = None  # what leaked then may have room for thousands more
             wanted = self._next_round(judgement) if verdict is None else 0
             if not wanted and not self._confirmed:
                 judgement = self._with_long_idle(judgement)
@@ -272,6 +282,12 @@ class _Check:
                 self._round(wanted, pause_share(judgement.folds, done, self._options.plateau))
             except ServiceError as error:
                 return self._leak_until(error)
+
+    @property
+    def _leaked_before(self) -> bool:
+        """Whether this workload leaked in an earlier check, and this one went on for too little."""
+        leaked = self._workload.label in self._service.leaked
+        return leaked and self._measurement.iterations < self._options.plateau
 
     def _confirming_round(self, judgement: Judgement) -> int:
         """Return how many iterations must show that a leak goes on, where a check idled last."""

@@ -21,8 +21,20 @@ _PPROF_WRITER = "runtime/pprof."
 _AGENT_PREFIXES = ("main.echoleak", "main.(*echoleak", "net/http.echoleak", "net/http.(*echoleak")
 # What the self-test plants, by the agent: the one thing of it that is measured.
 PLANTED = ("main.echoleakPlanted", "net/http.echoleakPlanted")
-# User code runs below these of runtime/pprof: they label goroutines, they write no profile.
-_PPROF_LABELS = ("Do", "SetGoroutineLabels", "WithLabels", "Labels", "ForLabels", "Label")
+# Of runtime/pprof what programs use, beside whoever looks: labels, and profiles of their own.
+_PPROF_USED = (
+    "Do",
+    "SetGoroutineLabels",
+    "WithLabels",
+    "Labels",
+    "ForLabels",
+    "Label",
+    "NewProfile",
+    "(*Profile).Add",
+    "(*Profile).Remove",
+)
+_WEAK_POINTERS = ("weak.Make[", "weak.runtime_registerWeakPointer")
+_MAKE_WEAK_POINTERS_TOO = ("weak.", "unique.", "runtime.", "internal/")
 # Grow with the peak number of goroutines, or with the types that met at a type switch, and never
 # shrink: the runtime's own free lists and caches.
 _RUNTIME_CACHES = frozenset(
@@ -114,13 +126,22 @@ def is_room_for_timers(stack: Stack) -> bool:
     return any(frame.function in _ROOM_FOR_TIMERS for frame in stack)
 
 
+def makes_weak_pointer(stack: Stack) -> bool:
+    """Tell whether a program makes a weak pointer there, and not package unique for itself."""
+    return any(
+        inner.function.startswith(_WEAK_POINTERS)
+        and not by.function.startswith(_MAKE_WEAK_POINTERS_TOO)
+        for inner, by in pairwise(stack)
+    )
+
+
 def _looks(function: str) -> bool:
     if function.startswith((_PPROF_HANDLERS, *_AGENT_PREFIXES)):
         return True
     if not function.startswith(_PPROF_WRITER):
         return False
-    name = function.removeprefix(_PPROF_WRITER).split(".", 1)[0]
-    return name not in _PPROF_LABELS
+    name = function.removeprefix(_PPROF_WRITER)
+    return not any(name == used or name.startswith(f"{used}.") for used in _PPROF_USED)
 
 
 @dataclass(frozen=True)

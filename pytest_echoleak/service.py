@@ -26,7 +26,8 @@ class EchoService:
     """A Go service that runs: what the `echo_service` fixture and `start` give.
 
     `spec` is what it was started from, `why` one sentence on how it runs and why so; `self_tested`
-    tells that planted leaks were seen in it, `proved` that goroutines were proved unreachable.
+    tells that planted leaks were seen in it, `proved` that goroutines were proved unreachable, and
+    `leaked` which workloads, by their labels, were seen to leak since it started.
     """
 
     def __init__(self, spec: Spec, launched: Launched) -> None:
@@ -35,6 +36,7 @@ class EchoService:
         self.instance: Instance = launched.instance
         self.self_tested = False
         self.proved = False
+        self.leaked: set[str] = set()
         self.source: SnapshotSource = snapshot_source(launched.instance)
         self._dumps = HeapDumps(launched.instance)
         self._sessions = threading.local()
@@ -90,6 +92,7 @@ class EchoService:
         self.instance.restart()
         self.source.prepare()
         self.proved = False
+        self.leaked.clear()
 
     def stop(self) -> None:
         """End the service and remove all that is left of it."""

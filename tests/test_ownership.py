@@ -9,6 +9,7 @@ from pytest_echoleak.ownership import (
     is_room_for_timers,
     is_runtime_cache,
     made_by_measuring,
+    makes_weak_pointer,
     package_of,
     without_runtime,
 )
@@ -90,6 +91,12 @@ class TestRuntime:
             assert is_room_for_timers(stack("runtime.growslice", room, "time.NewTimer", "main.f"))
         assert not is_room_for_timers(stack("runtime.newobject", "time.newTimer", "main.f"))
 
+    def test_the_users_weak_pointers(self) -> None:
+        weak = ("runtime.getOrAddWeakHandle", "weak.runtime_registerWeakPointer", "weak.Make[...]")
+        assert makes_weak_pointer(stack(*weak, "main.f"))
+        assert not makes_weak_pointer(stack(*weak, "unique.(*canonMap[...]).LoadOrStore", "main.f"))
+        assert not makes_weak_pointer(stack("main.f", "main.g"))
+
     def test_the_root_of_a_map_counts(self) -> None:
         root = ("internal/sync.newIndirectNode[...]", "internal/sync.(*HashTrieMap[...]).initSlow")
         assert not is_runtime_cache(
@@ -117,6 +124,7 @@ class TestMeasuring:
         "functions",
         [
             ("main.work.func1", "runtime/pprof.Do", "main.work"),
+            ("runtime/pprof.(*Profile).Add", "main.work"),
             ("runtime/pprof.WithLabels", "main.work"),
             ("runtime/pprof.SetGoroutineLabels", "main.work"),
             ("main.pprof", "main.work"),

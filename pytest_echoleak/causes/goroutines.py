@@ -17,6 +17,9 @@ _TIMERS = (
     "time.NewTicker",
     "time.Tick",
 )
+_UNBLOCK = (
+    "give the channel room for what is sent, close it when no more comes, or select on ctx.Done()"
+)
 _BLOCKED = ("chan send", "chan receive", "select", "select (no cases)")
 
 
@@ -101,8 +104,15 @@ CAUSES: tuple[Cause, ...] = (
     Cause(
         "goroutine-blocked-channel",
         "a goroutine is blocked for ever on a channel: nobody is left at its other end",
-        "give the channel room for what is sent, close it when no more comes, or select on"
-        " ctx.Done()",
+        _UNBLOCK,
+        "go doc context.Context.Done",
+        lambda clues: waits_in(clues, *_BLOCKED) and clues.finding.evidence == "unreachable",
+        gathers=_is_held,
+    ),
+    Cause(
+        "goroutine-blocked-channel",
+        "goroutines wait on a channel, and of those that came none went on while this check ran",
+        _UNBLOCK,
         "go doc context.Context.Done",
         lambda clues: waits_in(clues, *_BLOCKED),
         gathers=_is_held,

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 
 from pytest_echoleak.causes.cause import OTHER, Cause
-from pytest_echoleak.causes.clues import Clues
+from pytest_echoleak.causes.clues import Clues, Grown
 from pytest_echoleak.causes.containers import (
     containers,
     held_in,
@@ -90,15 +90,20 @@ def _is_in_variable_of_library(clues: Clues) -> bool:
 
 
 def _is_kept_by_cleanup(clues: Clues) -> bool:
-    """Nothing that a dump shows keeps it, and runtime.AddCleanup was called as often."""
-    cleanups = [
-        one
-        for one in (*clues.heap, *clues.around)
-        if any(name.startswith("runtime.AddCleanup") for name in one.inner)
-    ]
-    return any(one.root_kind == "nothing" for one in clues.holders) and any(
-        comes_with(one.count, events(clues)) for one in cleanups
+    """Nothing that a dump shows keeps it, and runtime.AddCleanup was called as often.
+
+    What AddCleanup itself makes is kept by any object that lives.
+    """
+    cleanups = [one for one in (*clues.heap, *clues.around) if _makes_cleanup(one)]
+    return (
+        any(one.root_kind == "nothing" for one in clues.holders)
+        and not all(map(_makes_cleanup, clues.heap))
+        and any(comes_with(one.count, events(clues)) for one in cleanups)
     )
+
+
+def _makes_cleanup(grown: Grown) -> bool:
+    return any(name.startswith("runtime.AddCleanup") for name in grown.inner)
 
 
 def _are_kept_by_cleanups(clues: Clues, head: Clues) -> bool:

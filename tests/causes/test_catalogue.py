@@ -119,6 +119,10 @@ def test_a_transaction_that_stays_open_is_the_matter_whatever_was_read_in_it() -
         clues(allocated("time.newTimer", "time.AfterFunc", "example.org/lib.(*Pool).Get")),
         clues(waiting("runtime.netpollblock", "internal/poll.runtime_pollWait", "net.Read")),
         clues(waiting("", "main.spin")),
+        clues(  # cleanups of objects that live
+            allocated(inner="runtime.AddCleanup[...]"),
+            holders=(HeldBy("nothing", ("nothing that the dump shows",)),),
+        ),
         clues(  # one cleanup among a thousand objects
             allocated(),
             around=(allocated(inner="runtime.AddCleanup[...]", count=1),),

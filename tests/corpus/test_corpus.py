@@ -14,7 +14,7 @@ import pytest
 
 from pytest_echoleak.service import EchoServices
 from tests.corpus import labels
-from tests.corpus.checking import check, complaints
+from tests.corpus.checking import check, check_running, complaints, spec
 from tests.corpus.labels import Case, Service
 
 PAIRS = [(service, case) for service in labels.load() for case in service.cases]
@@ -61,3 +61,15 @@ def test_a_case_in_a_process(service: Service, case: Case, processes: EchoServic
 @pytest.mark.parametrize(("service", "case"), IN_DOCKER, ids=name_of)
 def test_a_case_in_a_container(service: Service, case: Case, containers: EchoServices) -> None:
     assert complaints(check(containers, service, case, **quickly(case))) == []
+
+
+def test_a_leak_that_was_found_is_not_called_clean_the_next_time(processes: EchoServices) -> None:
+    """A slice that leaked has room for thousands more: that it is still a while says nothing."""
+    ((service, case),) = [pair for pair in PAIRS if pair[1].name == "durations/leak"]
+    running = processes.fresh(spec(service))
+    try:
+        first, again = (check_running(running, case, {"plateau": 5000}) for _ in range(2))
+    finally:
+        running.stop()
+    assert first.verdict == "leak"
+    assert again.verdict in ("leak", "inconclusive")
