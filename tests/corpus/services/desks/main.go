@@ -1,4 +1,5 @@
-// A desk is known while somebody sits at it, beside thousands that are always taken.
+// A desk is known while somebody sits at it, beside thousands that are always taken: sync.Map and
+// unique keep an inner node where two were beside each other for a moment.
 package main
 
 import (
