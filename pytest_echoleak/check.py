@@ -245,9 +245,9 @@ class _Check:
         """
         self._measurement.round(iterations, pause)
         rounds = self._measurement.rounds
-        if not rounds or any(map(makes_weak_pointer, rounds[-1].after.stacks.values())):
+        if not rounds or _came(rounds[-1]) <= 0 or _came(self._whole()) < FEWEST_PROVEN:
             return
-        if _came(rounds[-1]) > 0 and _came(self._whole()) >= FEWEST_PROVEN:
+        if not any(map(makes_weak_pointer, rounds[-1].after.stacks.values())):
             self._dumping.before_proof()
             self._unreachable = self._service.source.unreachable_goroutines() or {}
             self._service.proved = self._service.proved or bool(self._unreachable)

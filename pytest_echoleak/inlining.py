@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
-from pytest_echoleak.pprof.frames import Frame, Stack, without_arguments
+from pytest_echoleak.pprof.frames import Frame, Stack, as_runtime_names
 
 _MOST_INLINED = 16
 
@@ -28,7 +28,7 @@ def inlined_calls(frames: Iterable[Frame], profiled: Iterable[Stack]) -> dict[Fr
     for stack in profiled:
         for place, frame in enumerate(stack):
             for one in wanted.get((frame.file, frame.line), ()):
-                calls = _up_to(as_profiled(one).function, stack[place : place + _MOST_INLINED])
+                calls = _up_to(as_runtime_names(one).function, stack[place : place + _MOST_INLINED])
                 if calls:
                     ways[one].add(calls)
     return {frame: _shortest(calls) for frame, calls in ways.items()}
@@ -41,16 +41,11 @@ def expanded(stack: Stack, calls: Mapping[Frame, Stack]) -> Stack:
     """
     frames: list[Frame] = []
     for frame in stack:
-        known = calls.get(frame, (as_profiled(frame),))
+        known = calls.get(frame, (as_runtime_names(frame),))
         if not known:
             break
         frames += known
     return tuple(frames)
-
-
-def as_profiled(frame: Frame) -> Frame:
-    """Return a dump's frame without the type arguments, which profiles leave out."""
-    return frame._replace(function=without_arguments(frame.function, "[...]"))
 
 
 def _shortest(ways: Iterable[Stack]) -> Stack:

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from pytest_echoleak.attribution import Trial, per_value
+from pytest_echoleak.pprof.frames import short_package
 from pytest_echoleak.results import Finding, HeldBy, Location
 
 if TYPE_CHECKING:
@@ -84,6 +85,16 @@ class Clues:
     def per_value(self) -> bool | None:
         """Whether it grows only with values that were never sent before; None: not known."""
         return per_value(self.finding.rate, self.trials)
+
+    @cached_property
+    def libraries(self) -> frozenset[str]:
+        """The packages that are not the user's, of all that allocated, as heap dumps name them."""
+        return frozenset(
+            short_package(frame.function)
+            for one in (*self.grown, *self.around)
+            for frame, own in zip(one.stack, one.own, strict=True)
+            if not own
+        )
 
     @cached_property
     def heap(self) -> tuple[Grown, ...]:

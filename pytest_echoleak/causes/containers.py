@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from pytest_echoleak.causes.clues import Clues, Grown, called
-from pytest_echoleak.causes.evidence import events, libraries
+from pytest_echoleak.causes.evidence import events
 from pytest_echoleak.results import HeldBy, Location
 
 ContainerKind: TypeAlias = Literal["map", "sync.Map", "slice", "string", "list", "channel", "tree"]
@@ -75,8 +75,7 @@ def held_in(clues: Clues, kind: ContainerKind) -> bool:
     A holder tells for certain. Else it is what grows near it, if nothing of another kind does.
     """
     if clues.holders:
-        known = libraries(clues)
-        return any(kind in _kinds_of(one, known) for one in clues.holders)
+        return any(kind in _kinds_held(clues, one) for one in clues.holders)
     kinds = {known for one in containers(clues) for known in _kinds(one.kind)}
     # A map beside a list of its entries is what a cache looks like.
     return kinds == {kind} or (kind == "map" and kinds == {"map", "list"})
@@ -103,10 +102,10 @@ def named(clues: Clues, words: str) -> bool:
     )
 
 
-def _kinds_of(held: HeldBy, libraries: frozenset[str]) -> tuple[str, ...]:
+def _kinds_held(clues: Clues, held: HeldBy) -> tuple[str, ...]:
     """Return what a holder's container is: the slices of a library's own map are that map."""
     found = _MAP_TYPE.match(held.container_name) if held.container == "slice" else None
-    if found and found[1] in libraries:
+    if found and found[1] in clues.libraries:
         return ("map",)
     return _kinds(held.container)
 

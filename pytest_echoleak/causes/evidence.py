@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from pytest_echoleak.causes.clues import Clues, Grown, called
 from pytest_echoleak.folding import READ_REQUEST
 from pytest_echoleak.ownership import package_of
-from pytest_echoleak.pprof.frames import short_function
 from pytest_echoleak.results import Location
 from pytest_echoleak.waiting import wait_state
 
@@ -109,21 +108,6 @@ def is_notably_own(clues: Clues) -> bool:
     own = sum(max(one.bytes, 0.0) for one in clues.grown if one.place is not None)
     whole = sum(max(one.bytes, 0.0) for one in clues.grown)
     return is_own(clues) and own >= _NOTABLE * whole
-
-
-def libraries(clues: Clues) -> frozenset[str]:
-    """Return the packages that are not the user's, of all that allocated, as dumps name them."""
-    return frozenset(
-        short_package(frame.function)
-        for one in (*clues.grown, *clues.around)
-        for frame, own in zip(one.stack, one.own, strict=True)
-        if not own
-    )
-
-
-def short_package(function: str) -> str:
-    """Return a function's package as heap dumps begin its name: without its folders."""
-    return short_function(function).partition(".")[0]
 
 
 def packages_below(clues: Clues) -> frozenset[str]:

@@ -8,12 +8,7 @@ from collections.abc import Callable
 
 from pytest_echoleak.causes.cause import OTHER, Cause
 from pytest_echoleak.causes.clues import Clues, Grown
-from pytest_echoleak.causes.containers import (
-    containers,
-    held_in,
-    is_enlarged_slice,
-    named,
-)
+from pytest_echoleak.causes.containers import containers, held_in, is_enlarged_slice, named
 from pytest_echoleak.causes.evidence import (
     below,
     comes_with,
@@ -21,12 +16,11 @@ from pytest_echoleak.causes.evidence import (
     in_step,
     is_request_part,
     keeps_requests,
-    libraries,
     made_by,
     reads_request,
-    short_package,
 )
 from pytest_echoleak.causes.paths import packages_in, types_behind_container, types_to_container
+from pytest_echoleak.pprof.frames import short_package
 from pytest_echoleak.results import HeldBy
 
 # Words of a function's or a type's name: userCache, Cached, but not replicache.
@@ -84,7 +78,7 @@ def _is_in_variable_of_library(clues: Clues) -> bool:
     return any(
         one.root_kind == "package variable"
         and len(packages := packages_in(types_to_container(one)) - _CONTAINERS_OF_GO) == 1
-        and packages <= made_in & libraries(clues)
+        and packages <= made_in & clues.libraries
         for one in clues.holders[:1]
     )
 
@@ -193,7 +187,7 @@ def _has_root(root: str) -> Callable[[Clues], bool]:
 def _is_closure(clues: Clues) -> bool:
     """A function is kept: in a container, or by the next one of a chain of them."""
     return any(
-        _keeps_function(one, libraries(clues))
+        _keeps_function(one, clues.libraries)
         or re.search(r"\bfunc\(", one.container_type)
         or (one.container == "linked list" and one.container_type.startswith("func "))
         for one in clues.holders

@@ -26,6 +26,16 @@ def without_arguments(function: str, instead: str = "") -> str:
     )
 
 
+def as_runtime_names(frame: Frame) -> Frame:
+    """Return a frame with `[...]` for type arguments, as the runtime names a function.
+
+    Heap dumps and pprof's own profiles name what generic code has for them.
+    """
+    if "[" not in frame.function:
+        return frame
+    return frame._replace(function=without_arguments(frame.function, "[...]"))
+
+
 def short_function(function: str) -> str:
     """Return a function as a developer would write it: "cron.(*Cron).run".
 
@@ -36,3 +46,8 @@ def short_function(function: str) -> str:
     if re.match(r"v\d+\.", name):
         name = path.rpartition("/")[2] + name[name.index(".") :]
     return re.sub(r"^([\w-]+)\.v\d+\.", r"\1.", name)
+
+
+def short_package(function: str) -> str:
+    """Return a function's package as `short_function` begins its name: without its folders."""
+    return short_function(function).partition(".")[0]

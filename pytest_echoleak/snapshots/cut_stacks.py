@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping
 
 from pytest_echoleak.ownership import without_runtime
-from pytest_echoleak.pprof.frames import Stack, without_arguments
+from pytest_echoleak.pprof.frames import Stack, as_runtime_names
 
 # The outermost frames of goroutines, and of those that run an iterator of iter.Pull.
 _ENDS = ("runtime.goexit", "runtime.corostart")
@@ -49,12 +49,7 @@ def _without_end(stack: Stack) -> Stack:
 
 def _outer(stack: Stack) -> Stack:
     """Return a stack without the allocator's frames, of which profiles have none."""
-    return tuple(
-        frame._replace(function=without_arguments(frame.function, "[...]"))
-        if "[" in frame.function
-        else frame
-        for frame in without_runtime(stack)
-    )
+    return tuple(map(as_runtime_names, without_runtime(stack)))
 
 
 def _longest(stacks: Iterable[tuple[Stack, int]], lengths: Collection[int]) -> dict[Stack, Stack]:

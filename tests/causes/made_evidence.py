@@ -28,6 +28,13 @@ REQUESTS = Grown(
 )
 PGX = "github.com/jackc/pgx/v5/pgxpool.(*Pool)."
 
+
+def _in_slice(element: str, *behind: str, kept: str) -> HeldBy:
+    """Return a package variable's slice as a holder, with the steps from it to what it keeps."""
+    path = ("main.all (package variable)", f"[]{element}", *behind)
+    return held("slice", f"[]{element}", path=path, kept_types=(kept,))
+
+
 MADE: dict[str, tuple[str, Clues]] = {
     "a body over HTTP/2": (
         "unclosed-response-body",
@@ -355,16 +362,11 @@ MADE: dict[str, tuple[str, Clues]] = {
         clues(
             allocated(),
             holders=(
-                held(
-                    "slice",
-                    "[]main.undo",
-                    path=(
-                        "main.undos (package variable)",
-                        "[]main.undo",
-                        "func main.reserve.func1",
-                        "r *main.reservation",
-                    ),
-                    kept_types=("*main.reservation",),
+                _in_slice(
+                    "main.undo",
+                    "func main.reserve.func1",
+                    "r *main.reservation",
+                    kept="*main.reservation",
                 ),
             ),
         ),
@@ -374,16 +376,11 @@ MADE: dict[str, tuple[str, Clues]] = {
         clues(
             allocated(),
             holders=(
-                held(
-                    "slice",
-                    "[]*main.hook",
-                    path=(
-                        "main.hooks (package variable)",
-                        "[]*main.hook",
-                        "*main.hook",
-                        "run func main.add.func1",
-                    ),
-                    kept_types=("func main.add.func1",),
+                _in_slice(
+                    "*main.hook",
+                    "*main.hook",
+                    "run func main.add.func1",
+                    kept="func main.add.func1",
                 ),
             ),
         ),
@@ -422,16 +419,11 @@ MADE: dict[str, tuple[str, Clues]] = {
         clues(
             allocated(),
             holders=(
-                held(
-                    "slice",
-                    "[]*hooks.Hook",
-                    path=(
-                        "main.all (package variable)",
-                        "[]*hooks.Hook",
-                        "*hooks.Hook",
-                        "opts.run func main.add.func1",
-                    ),
-                    kept_types=("func main.add.func1",),
+                _in_slice(
+                    "*hooks.Hook",
+                    "*hooks.Hook",
+                    "opts.run func main.add.func1",
+                    kept="func main.add.func1",
                 ),
             ),
         ),

@@ -88,12 +88,7 @@ class MadeService:
                 tuple(now[1] - before[1] for before, now in pairwise(held)),
             )
             kinds[place.goroutine][place.stack] = growth
-        heap = kinds[0].values()
-        rounds = range(len(iterations))
-        totals = Growth(
-            tuple(sum(one.count[k] for one in heap) for k in rounds),
-            tuple(sum(one.bytes[k] for one in heap) for k in rounds),
-        )
+        totals = Growth.total(kinds[0].values(), len(iterations))
         return Series(iterations, self._exact, kinds[0], kinds[1], totals)
 
 
