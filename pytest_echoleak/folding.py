@@ -24,6 +24,7 @@ class Fold:
 
     `parts` are those stacks, each with its own growth.
     `whole_process` marks growth that no single place accounts for: `growth` is the process's.
+    `spread` marks growth below `frame` that no function which it called accounts for.
     `shared` are the lines that may keep blocks which small objects share: see small_blocks.py.
     `kept_requests` counts what net/http makes one of per request it reads: an http.Request.
     `unreachable`: how many of the goroutines that came nothing can ever wake, by proof.
@@ -38,6 +39,7 @@ class Fold:
     own: bool
     exceeds: str = ""
     whole_process: bool = False
+    spread: bool = False
     kept_requests: float = 0.0
     unreachable: int = 0
     parts: Mapping[Stack, Growth] = field(default_factory=dict)
@@ -64,6 +66,8 @@ class Fold:
             return "figures from the process's totals; the place is the largest of the samples"
         if self.whole_process:
             return "no single place repeats: the growth is spread, and this is its largest part"
+        if self.spread:
+            return "no function called here repeats: the growth is spread over several of them"
         if self.frame.function == READ_REQUEST and not self._keeps_whole_requests:
             return "parts of requests are retained: a string cut from a path or header keeps it all"
         if self.frame.function == READ_REQUEST:

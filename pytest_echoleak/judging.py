@@ -6,16 +6,18 @@
   entries.
 - *Lines of one function* are judged together where none of them alone grows enough: a leak in one
   of a hundred calls may take another branch each time.
+- Lines of *several functions* that one of the user's called are judged together, too, where the
+  check went on beyond its first look and still none of them grows.
 - What grows *in steps of bytes* where objects come and go is a container's capacity, which never
   shrinks: as large as the most objects that it ever held. It is judged where it grew by more than
-  these rose.
+  these rose, or went on when these had risen to their height.
 - *Shared small blocks* are judged together (small_blocks.py).
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import accumulate
 
@@ -25,13 +27,20 @@ from pytest_echoleak.pprof.frames import Frame, Stack
 from pytest_echoleak.results import SHARED_BLOCKS
 from pytest_echoleak.series import Growth
 from pytest_echoleak.small_blocks import candidates, is_block, shared
-from pytest_echoleak.trends import Trend, in_steps, trend
+from pytest_echoleak.spreading import callers_of
+from pytest_echoleak.steadiness import STEADY_ROUNDS
+from pytest_echoleak.trends import Trend, in_steps, is_first_look, trend
 
 _UNBALANCED_SHARE = 0.05
 _UNBALANCED_OBJECTS = 2
 # For each object by which the most that was held rose: a slice of pointers has up to twice the room
 # that it needs, and between two snapshots there may have been more.
 _CAPACITY_BYTES = 24
+# Nearly the most that was held. A step or two may come later: of what was between two snapshots.
+_HEIGHT_SHARE = 0.8
+_LATE_SHARE = 0.5
+# Below one function of the user's, say a middleware, all that a service has may move a little.
+_SPREAD_FLOOR_OBJECTS = 0.03
 SHARED = Frame(SHARED_BLOCKS, "", 0)
 
 
@@ -107,13 +116,16 @@ class _Judging:
         """
         if fold.kind != "heap" or not fold.own or not in_steps(fold.growth):
             return False
-        rose = sum(
-            max(accumulate(one.growth.count))
+        highest = [
+            list(accumulate(accumulate(one.growth.count), max, initial=0.0))[1:]
             for one in self._folds
             if one.kind == "heap" and one.frame.function == fold.frame.function
             if min(one.growth.count) < 0
-        )
-        return sum(fold.growth.bytes) <= _CAPACITY_BYTES * rose
+        ]
+        rose = [sum(levels) for levels in zip(*highest, strict=True)]
+        if not rose or sum(fold.growth.bytes) > _CAPACITY_BYTES * rose[-1]:
+            return False
+        return not _goes_on(fold.growth.bytes, rose)
 
     def _separately(self, folds: Sequence[Fold]) -> list[tuple[Fold, Trend]]:
         growing: list[tuple[Fold, Trend]] = []
@@ -131,7 +143,31 @@ class _Judging:
         for function, lines in functions.items():
             if len(lines) > 1 and function not in known:
                 growing += self._together(lines)
-        return [one for one in growing if one[1] is not Trend.EXCLUDED]
+        growing = [one for one in growing if one[1] is not Trend.EXCLUDED]
+        return growing + self._below_callers(functions, growing)
+
+    def _below_callers(
+        self, functions: Mapping[str, Sequence[Fold]], growing: Sequence[tuple[Fold, Trend]]
+    ) -> list[tuple[Fold, Trend]]:
+        """Return what grows below one of the user's functions, where none that it called does.
+
+        A first look ends only where hardly anything moved: then there is nothing to be added up.
+        """
+        if is_first_look(self._iterations, self._detect):
+            return []
+        explained = {stack for fold, _ in growing if fold.kind == "heap" for stack in fold.parts}
+        known = {fold.frame.function for fold, _ in growing}
+        lines = [fold for name, folds in functions.items() if name not in known for fold in folds]
+        found: list[tuple[Fold, Trend]] = []
+        rarest = max(self._detect, _SPREAD_FLOOR_OBJECTS)
+        for caller in callers_of(lines, self._ownership):
+            if explained.isdisjoint(caller.stacks):
+                whole = fold_stacks("heap", caller.stacks, self._ownership)
+                does = trend(whole.growth, self._iterations, rarest, len(self._folds))
+                if does is not Trend.EXCLUDED:
+                    explained.update(caller.stacks)
+                    found.append((replace(whole, frame=caller.frame, spread=True), does))
+        return found
 
     def _rising(self, fold: Fold) -> Fold | None:
         """Return the stacks of a still fold that grow behind others that shrink."""
@@ -148,6 +184,14 @@ class _Judging:
         parts = {stack: growth for fold in lines for stack, growth in fold.parts.items()}
         whole = fold_stacks("heap", parts, self._ownership)
         return [(whole, self._trend(whole.growth))]
+
+
+def _goes_on(size_bytes: Sequence[float], rose: Sequence[float]) -> bool:
+    """Tell whether room went on growing, by much, when what needs it had come to its height."""
+    height = next(place for place, most in enumerate(rose) if most >= _HEIGHT_SHARE * rose[-1])
+    until, late = size_bytes[: height + 1], size_bytes[height + 1 :]
+    steps = sum(grown > 0 for grown in late)
+    return steps >= STEADY_ROUNDS and sum(late) > _LATE_SHARE * sum(until)
 
 
 def _unaccused(fold: Fold) -> Fold:

@@ -10,7 +10,8 @@
   unseen (_Hidden) is counted as if it had stayed.
   A healthy service is never quite still; but what fills, fills up, and a leak goes on.
 - *Steady*: see steadiness.py. Where few objects hold many bytes (a slice that doubles, a map, a
-  buffer replaced by a larger one) bytes are judged.
+  buffer replaced by a larger one) bytes are judged. Slabs that each iteration adds some bytes to
+  come more rarely than `detect`, but at even distances: that is no chance, either.
 - Else it is *unclear*.
 """
 
@@ -28,7 +29,9 @@ from pytest_echoleak.steadiness import at_once, climbs, rises
 _LATER_LOOKS_FACTOR = SEVERAL_LOOKS_FACTOR + math.log(10)
 # Events at the rate `detect` in the iterations of a first look; later looks see more.
 _FIRST_LOOK_EVENTS = 2 * SEVERAL_LOOKS_FACTOR
-_SMALLEST_OBJECT_BYTES = 16
+# Of what grows in steps: an entry of 8 bytes. A slice of them that has grown by half again since
+# silence began grew by a third of what they take.
+_SMALLEST_ENTRY_BYTES = 8 / 3
 # More bytes than this per object that came: something was replaced by a larger one.
 _STEP_BYTES = 4096
 SILENT_SHARE = 0.6  # of all iterations: what doubles must have doubled meanwhile
@@ -40,6 +43,10 @@ _SILENT_EVENTS_OF_RESTLESS = 30
 _MOST_HIDDEN = 25.0
 _UNSEEN = 1.25
 _SILENCE_OBJECTS = 2
+_SLAB_BYTES = 512
+_ADDED_TO_SLABS_BYTES = 8.0
+_SLAB_SCATTER = 1.0
+_ENOUGH_SLABS = 20
 
 
 class Trend(Enum):
@@ -59,6 +66,8 @@ def trend(growth: Growth, iterations: Sequence[int], detect: float, places: int 
     if max(growth.count, default=0) <= 0 and max(growth.bytes, default=0) <= 0:
         return Trend.EXCLUDED
     steps = in_steps(growth)
+    if not steps and _in_slabs(growth, iterations):
+        return Trend.STEADY if sum(growth.count) >= _ENOUGH_SLABS else Trend.UNCLEAR
     if _excluded_by_last_rounds(growth, iterations, detect, steps):
         return Trend.EXCLUDED
     if rises(growth.count, iterations, detect, places):
@@ -81,12 +90,17 @@ def excluded(
     return expected - count * (1 + math.log(expected / count)) >= factor
 
 
+def is_first_look(iterations: Sequence[int], detect: float) -> bool:
+    """Tell whether the check did not go on yet beyond what `detect` needs."""
+    return detect * sum(iterations) < _FIRST_LOOK_EVENTS
+
+
 def _excluded_by_last_rounds(
     growth: Growth, iterations: Sequence[int], detect: float, steps: bool
 ) -> bool:
     """Tell whether some last rounds together exclude a leak."""
     total = sum(iterations)
-    first_look = detect * total < _FIRST_LOOK_EVENTS
+    first_look = is_first_look(iterations, detect)
     factor = SEVERAL_LOOKS_FACTOR if first_look else _LATER_LOOKS_FACTOR
     hidden = _Hidden.behind(growth.count, iterations, detect)
     count = size_bytes = 0.0
@@ -104,7 +118,7 @@ def _excluded_by_last_rounds(
         if not first_look and seen < events / detect:
             continue
         # Buffers of random sizes never hold quite the same: a tenth is no step of what grows.
-        few = max(detect * seen * _SMALLEST_OBJECT_BYTES, _STEP_BYTES * count)
+        few = max(detect * seen * _SMALLEST_ENTRY_BYTES, _STEP_BYTES * count)
         still = size_bytes <= max(few, _WOBBLE_SHARE * sum(growth.bytes[:place]))
         if still and excluded(max(count, 0) + unseen, seen, detect, factor):
             return True
@@ -150,6 +164,20 @@ class _Hidden:
             min(_UNSEEN * silent, _MOST_HIDDEN),
             min(_UNSEEN * max(silent, rose_first), _MOST_HIDDEN),
         )
+
+
+def _in_slabs(growth: Growth, iterations: Sequence[int]) -> bool:
+    """Tell whether large objects came one by one, always after the same number of iterations.
+
+    So does what each iteration adds to: what comes at random scatters by more than one.
+    """
+    count, size_bytes, total = sum(growth.count), sum(growth.bytes), sum(iterations)
+    if size_bytes < max(_SLAB_BYTES * count, _ADDED_TO_SLABS_BYTES * total) or count <= 1:
+        return False
+    return all(
+        abs(number - count * n / total) <= _SLAB_SCATTER
+        for number, n in zip(growth.count, iterations, strict=True)
+    )
 
 
 def in_steps(growth: Growth) -> bool:

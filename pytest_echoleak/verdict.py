@@ -11,11 +11,11 @@ with the chance that this one errs: one in 1,000 (trends.py). tests/simulation m
 
 - No growth that is not excluded, and enough iterations: *clean*.
 - Steady growth of heap is a *leak* once it went on for `plateau` iterations, or for as many as the
-  check had time for: a cache that fills looks the same until it is full. Hundreds of goroutines,
-  one by one, are no cache: they end the check at once. What does not keep step with the iterations
-  may be the clock's: it is called after an idle round in which it did not grow, and a round of load
-  in which it grew again. Goroutines of a library's end the check when a line of the user's is seen
-  to leak with them, or none may.
+  check had time for: a cache that fills looks the same until it is full. A thousand goroutines, one
+  by one, are no pool: they end the check at once. What does not keep step with the iterations may
+  be the clock's: it is called after an idle round in which it did not grow, and a round of load in
+  which it grew again. Goroutines of a library's end the check when a line of the user's is seen to
+  leak with them, or none may.
 - Goroutines that came and that the collector proves unreachable end the check at once: nothing can
   ever wake them. A handful in all may have been made once and for ever: they must be as many as
   leaks at `detect`.
@@ -40,7 +40,7 @@ from pytest_echoleak.steadiness import ENOUGH_SHARE
 from pytest_echoleak.tolerance import Tolerance
 from pytest_echoleak.trends import Trend, trend
 
-_SURE_GOROUTINES = 200
+_SURE_GOROUTINES = 1_000
 FEWEST_PROVEN = 3
 _STEP_RATIO = 0.9
 _STEP_OBJECTS = 5

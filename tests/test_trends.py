@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -100,3 +101,44 @@ def test_what_moves_like_a_short_queue_is_looked_at_longer(
     counts: tuple[int, ...], found: Trend
 ) -> None:
     assert trend(growth(counts), (381, 381, 381, 2286), 0.01) is found
+
+
+LONGER = (381, 381, 381, 2286, 1429, 1228, 1160, 1109, 1645)
+
+
+def counts_of(rate: float, rounds: tuple[int, ...]) -> list[int]:
+    """Return how many of each round's iterations were the last of so many: one in 1 / `rate`."""
+    ends = [sum(rounds[: k + 1]) for k in range(len(rounds))]
+    return [int(end * rate) - int((end - n) * rate) for end, n in zip(ends, rounds, strict=True)]
+
+
+@pytest.mark.parametrize(("every", "size_bytes"), [(256, 4096), (200, 2048), (128, 1024)])
+def test_slabs_that_each_iteration_adds_to_are_a_leak(every: int, size_bytes: int) -> None:
+    """Though none of a hundred iterations allocates one."""
+    counts = counts_of(1 / every, LONGER)
+    assert trend(growth(counts[:3], size_bytes), LONGER[:3], 0.01) is Trend.UNCLEAR
+    assert trend(growth(counts, size_bytes), LONGER, 0.01) is Trend.STEADY
+
+
+@pytest.mark.parametrize(
+    ("counts", "size_bytes"),
+    [
+        ((2, 0, 3, 10, 3, 8, 3, 6, 4), 4096),  # as often, but at random
+        ((1, 2, 1, 9, 6, 5, 4, 4, 7), 64),  # at even distances, but nothing to add to
+        ((3, 1, 1, 0, 0, 0, 0, 0, 0), 4096),
+    ],
+)
+def test_few_large_objects_are_none(counts: tuple[int, ...], size_bytes: int) -> None:
+    assert trend(growth(counts, size_bytes), LONGER, 0.01) is Trend.EXCLUDED
+
+
+@given(st.integers(0, 2), st.sampled_from([0.01, 0.02, 0.05]))
+def test_a_small_slice_of_numbers_that_grows_is_never_excluded(held: int, rate: float) -> None:
+    def capacity(length: int) -> int:
+        return 8 << max(length - 1, 0).bit_length()
+
+    lengths = [held + int(sum(LONGER[:k]) * rate) for k in range(len(LONGER) + 1)]
+    steps = [capacity(b) - capacity(a) for a, b in pairwise(lengths)]
+    for done in range(3, len(LONGER) + 1):
+        first = Growth((0,) * done, tuple(steps[:done]))
+        assert trend(first, LONGER[:done], 0.01) is not Trend.EXCLUDED

@@ -69,6 +69,10 @@ class TestConstantGrowth:
         (finding,) = course.judgement.steady
         assert (finding.kind, finding.goroutines_per_iteration) == ("goroutine", 1.0)
 
+    def test_a_pool_of_hundreds_is_given_time_to_be_full(self) -> None:
+        course = check(filling(900, 0), goroutines=True)
+        assert course.verdict == "clean"
+
     def test_a_leak_in_some_iterations_alone(self) -> None:
         """One of ten, regularly."""
         every_tenth: Grow = lambda first, n: ((first + n) // 10 - first // 10, 640.0)  # noqa: E731

@@ -15,7 +15,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from tests.simulation.models import AT_DETECT, HEALTHY, LEAKS
+from tests.simulation.healthy import HEALTHY
+from tests.simulation.leaky import AT_DETECT, LEAKS
 from tests.simulation.rates import MISSES, REAL_SIZE, Rates, run_all
 
 

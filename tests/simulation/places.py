@@ -41,6 +41,12 @@ def line(number: int, library: int | None = None) -> Stack:
     return (Frame(f"example.org/lib.g{library}", "/m/lib@v1.0.0/g.go", library), own, _SERVE)
 
 
+def below(caller: int, stack: Stack) -> Stack:
+    """Return a stack whose own line another of the user's functions called."""
+    frame = Frame(f"example.com/shop.caller{caller}", "/src/shop/shop.go", 9_000 + caller)
+    return (*stack[:-1], frame, stack[-1])
+
+
 def events(source: random.Random, rate: float, count: int) -> int:
     """Return how many of `count` iterations have an event that comes at random at `rate`."""
     if rate >= 1:

@@ -10,7 +10,8 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 
 from tests.simulation.course import take
-from tests.simulation.models import HEALTHY, LEAKS, real_size
+from tests.simulation.healthy import HEALTHY, real_size
+from tests.simulation.leaky import LEAKS
 from tests.simulation.recordings import Model
 
 _CHUNK = 50

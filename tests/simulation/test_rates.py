@@ -13,7 +13,8 @@ from pytest_echoleak.allowing import Allowance
 from pytest_echoleak.options import Options
 from pytest_echoleak.tolerance import Allow
 from tests.simulation.course import take
-from tests.simulation.models import DETECT, HEALTHY, LEAKS, real_size
+from tests.simulation.healthy import HEALTHY, real_size
+from tests.simulation.leaky import DETECT, LEAKS
 from tests.simulation.places import Place, at_random, filling, line, regularly
 from tests.simulation.rates import run
 

@@ -1,0 +1,64 @@
+"""Growth that no function of the user's accounts for alone: who called them all."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_echoleak.folding import fold_series
+from pytest_echoleak.pprof.frames import Frame, Stack
+from pytest_echoleak.series import Growth
+from pytest_echoleak.spreading import callers_of
+from tests.made_series import HANDLER, OWN, SERVE, growth, judged, series
+
+ROUNDS = (381, 381, 381, 2286, 1429, 1228, 1160, 1109, 1645)
+MIDDLEWARE = HANDLER._replace(function="example.com/shop.logged", line=9)
+LIBRARY = Frame("example.org/lib.Each", "/m/example.org/lib@v1.0.0/each.go", 3)
+
+
+def step(number: int) -> Frame:
+    return HANDLER._replace(function=f"example.com/shop.step{number}", line=100 + number)
+
+
+def one_in(every: int, first: int) -> Growth:
+    """Return the growth of what one iteration in `every` leaks."""
+    ends = [sum(ROUNDS[: k + 1]) + first for k in range(len(ROUNDS))]
+    return growth([end // every - (end - n) // every for end, n in zip(ends, ROUNDS, strict=True)])
+
+
+def spread(functions: int, every: int, callers: tuple[Frame, ...]) -> dict[Stack, Growth]:
+    return {
+        (step(k), LIBRARY, *callers, SERVE): one_in(every, every * k // functions)
+        for k in range(functions)
+    }
+
+
+def test_one_in_twenty_that_goes_through_many_functions_is_told_at_who_called_them() -> None:
+    heap = spread(24, 24 * 20, (HANDLER, MIDDLEWARE))
+    (finding,) = judged(series(ROUNDS, heap)).steady
+    assert finding.location.function == HANDLER.function
+    assert finding.stacks == 24
+    assert finding.objects_per_iteration == pytest.approx(0.05, abs=0.002)
+    assert "spread" in finding.note
+
+
+def test_what_has_no_caller_of_the_users_in_common_is_judged_with_the_process() -> None:
+    assert not judged(series(ROUNDS, spread(24, 24 * 20, ()))).steady
+    (finding,) = judged(series(ROUNDS, spread(24, 24 * 8, ()))).steady
+    assert "no single place repeats" in finding.note
+
+
+def test_a_function_that_leaks_answers_for_itself_and_not_its_caller() -> None:
+    heap = spread(2, 20, (HANDLER, MIDDLEWARE))
+    found = judged(series(ROUNDS, heap)).steady
+    assert [one.location.function for one in found] == [step(0).function, step(1).function]
+
+
+def test_callers_come_from_the_inside_and_each_set_of_stacks_once() -> None:
+    heap = {
+        **spread(3, 300, (HANDLER, HANDLER, MIDDLEWARE)),
+        (step(9), MIDDLEWARE, SERVE): one_in(300, 0),
+    }
+    folds = fold_series(series(ROUNDS, heap), OWN).open
+    callers = callers_of(folds, OWN)
+    assert [(one.frame, len(one.stacks)) for one in callers] == [(HANDLER, 3), (MIDDLEWARE, 4)]
+    assert callers_of(folds[:1], OWN) == []
