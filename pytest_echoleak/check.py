@@ -15,8 +15,9 @@ from pytest_echoleak.causes.clues import Clues
 from pytest_echoleak.causes.explaining import explain
 from pytest_echoleak.causes.gathering import clues_of
 from pytest_echoleak.dumping import Dumping
-from pytest_echoleak.errors import ServiceError
-from pytest_echoleak.expiry import all_expiring, gone
+from pytest_echoleak.endless import endless_functions
+from pytest_echoleak.errors import EcholeakError, ServiceError
+from pytest_echoleak.expiry import all_expiring, asleep, gone
 from pytest_echoleak.explanation import Explanation, explain_leak
 from pytest_echoleak.measurement import Clock, Measurement
 from pytest_echoleak.options import Options
@@ -369,7 +370,7 @@ class _Check:
             reason = f"what grew was gone {self._idle.seconds:.1f} s later"
             return _Outcome("clean", outcome.judgement, reason)
         why = all_expiring(outcome.judgement.steady)
-        if not why:
+        if not why or not all_expiring(outcome.judgement.steady, self._endless(outcome.judgement)):
             return outcome
         waited = self._unless_it_is_gone(outcome)
         if waited.verdict == "clean":
@@ -381,6 +382,15 @@ class _Check:
             " this test, or accept it with Allow"
         )
         return _Outcome("inconclusive", outcome.judgement, reason)
+
+    def _endless(self, judgement: Judgement) -> frozenset[str]:
+        """Return the functions of sleeping goroutines that never return, as the program tells."""
+        functions = asleep(judgement.steady)
+        try:
+            program = self._service.program() if functions else None
+            return endless_functions(program, functions) if program else frozenset()
+        except (EcholeakError, OSError):  # without a proof the clock must tell
+            return frozenset()
 
     def _unless_it_is_gone(self, outcome: _Outcome) -> _Outcome:
         """Return clean where an idle wait shows that what grew goes away by itself."""

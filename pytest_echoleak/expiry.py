@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from pytest_echoleak.folding import READ_REQUEST, Fold
 from pytest_echoleak.results import Finding
@@ -30,8 +30,13 @@ _TIMED_METHODS = {
 }
 
 
-def expiring(finding: Finding) -> str:
-    """Return why what a finding counts may go away by itself, "" where nothing says so."""
+def expiring(finding: Finding, endless: Collection[str] = ()) -> str:
+    """Return why what a finding counts may go away by itself, "" where nothing says so.
+
+    `endless`: functions that never return. Goroutines in one of them stay.
+    """
+    if finding.kind == "goroutine" and any(one.function in endless for one in finding.stack):
+        return ""
     for location in finding.stack:
         if location.function in _TIMED:
             return _TIMED[location.function]
@@ -41,19 +46,33 @@ def expiring(finding: Finding) -> str:
     return ""
 
 
-def all_expiring(findings: Sequence[Finding]) -> str:
+def all_expiring(findings: Sequence[Finding], endless: Collection[str] = ()) -> str:
     """Return why all that `findings` count may go away by itself, "" where some of it may not.
 
     What a function allocates beside a timer is taken to go with it, small blocks that lines share
     to go with all the rest, and so does a part of each request that a timer's function captured.
     """
-    reasons = {finding.location.function: why for finding in findings if (why := expiring(finding))}
+    reasons = {
+        finding.location.function: why
+        for finding in findings
+        if (why := expiring(finding, endless))
+    }
     timed = max((one.objects for one in findings if one.location.function in reasons), default=0)
     for finding in findings:
         captured = finding.location.function == READ_REQUEST and finding.objects <= timed
         if finding.location.function not in reasons and not finding.shares_blocks and not captured:
             return ""
     return next(iter(reasons.values()), "")
+
+
+def asleep(findings: Sequence[Finding]) -> frozenset[str]:
+    """Return the functions in which goroutines of `findings` stand that may end by themselves."""
+    return frozenset(
+        location.function
+        for finding in findings
+        if finding.kind == "goroutine" and expiring(finding)
+        for location in finding.stack
+    )
 
 
 def gone(grown: Sequence[Fold], whole: Series, detect: float) -> bool:

@@ -63,12 +63,16 @@ class HeapDumps:
             with AgentClient(endpoint) as client:
                 size = client.dump(target)
             seconds = time.monotonic() - began
-            binary = instance.program_file(self._private_folder())
+            binary = self.program()
         except AgentError as error:
             self._failed(error)
         except OSError as cause:
             raise SnapshotError(f"{instance.name}: no heap dump can be kept: {cause}") from cause
         return HeapDump(target, binary, instance.go_version, identity, size, seconds)
+
+    def program(self) -> Path | None:
+        """Return the file of the program that is dumped, None where none is to be had."""
+        return self._instance.program_file(self._private_folder())
 
     def close(self) -> None:
         """Remove the dumps that lie in the private folder. May be called twice."""

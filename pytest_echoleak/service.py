@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin
 
@@ -81,6 +82,13 @@ class EchoService:
         """
         self.close_sessions_connections()
         return self._dumps.take(path)
+
+    def program(self) -> Path | None:
+        """Return the file of the program that runs, None where none is to be had.
+
+        Raises EngineError, OSError.
+        """
+        return self._dumps.program()
 
     def logs(self) -> str:
         """Return the last of what the service printed, as it printed it."""

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from pytest_echoleak.expiry import all_expiring, expiring, gone
+from pytest_echoleak.expiry import all_expiring, asleep, expiring, gone
 from pytest_echoleak.folding import Fold
 from pytest_echoleak.pprof.frames import Frame, Stack
 from pytest_echoleak.results import SHARED_BLOCKS, Finding, Location
@@ -45,6 +45,20 @@ def test_timers_and_sleepers_may(functions: tuple[str, ...], why: str) -> None:
 )
 def test_what_has_no_end_never_does(functions: tuple[str, ...]) -> None:
     assert expiring(finding(*functions)) == ""
+
+
+def test_who_sleeps_in_a_function_that_never_returns_has_no_end() -> None:
+    sleeper = replace(finding("time.Sleep", "main.step", "main.loop"), kind="goroutine")
+    assert asleep([sleeper, finding("time.AfterFunc", "main.f")]) == {
+        "time.Sleep",
+        "main.step",
+        "main.loop",
+    }
+    assert "sleeps" in all_expiring([sleeper], {"main.other"})
+    assert all_expiring([sleeper], {"main.loop"}) == ""
+    # What allocates below such a function may go away all the same.
+    timer = finding("time.AfterFunc", "main.loop")
+    assert "timer" in all_expiring([timer], {"main.loop"})
 
 
 def test_what_stands_beside_a_timer_goes_with_it() -> None:
