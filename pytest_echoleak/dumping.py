@@ -19,6 +19,8 @@ from pytest_echoleak.service import EchoService
 # A larger heap stands still for a second. It is dumped for a leak, but not on suspicion.
 _MOST_SUSPECTED_BYTES = 128 << 20
 _REPLAYED = 500
+# Some leaks begin after hundreds of requests: a service that was started anew gets this part again.
+_REPLAYED_ANEW_SHARE = 1 / 8
 # So much of what a place holds may be older than the check: who holds that hardly shows.
 _OLD_SHARE = 0.02
 _ENOUGH_OBJECTS = 20
@@ -134,4 +136,5 @@ class Dumping:
         except ServiceError:
             self._service.stop()  # nobody shall be given what did not get ready
             raise
-        return self._measurement.replay(_REPLAYED)
+        again = round(_REPLAYED_ANEW_SHARE * self._measurement.iterations)
+        return self._measurement.replay(max(_REPLAYED, again))

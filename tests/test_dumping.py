@@ -125,6 +125,12 @@ def test_after_a_proof_in_an_earlier_check_it_is_started_anew(service: Service) 
     assert (service.restarted, dumps.before, dumps.share) == (1, None, 0.25)
 
 
+def test_a_leak_that_begins_late_shows_in_what_is_started_anew(service: Service) -> None:
+    service.proved = True
+    dumps = of_leak(dumping(service, older=300, replays=2_000, iterations=12_000))
+    assert dumps.share == 1_500 / 12_000
+
+
 def test_all_dumps_are_deleted(service: Service, tmp_path: Path) -> None:
     made = dumping(service, older=300)
     of_leak(made)

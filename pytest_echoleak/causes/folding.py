@@ -82,6 +82,14 @@ def _as_one(group: Sequence[Clues], cause: Cause | None) -> Finding:
         evidence = min((one.finding.evidence for one in waiting or group), key=_WORST.index)
         note = _also_at(group, face) or whole.note
         whole = replace(whole, evidence=evidence, note=note)
+    if not whole.holders:
+        known = max((one.finding for one in group), key=lambda one: (bool(one.holders), one.bytes))
+        whole = replace(
+            whole,
+            holders=known.holders,
+            held_by=known.held_by,
+            retained_bytes=known.retained_bytes,
+        )
     counted = [one for one in group if one.finding.goroutines] or list(group)
     trials = together([one.trials for one in counted])
     request = which_request(sum(one.finding.rate for one in counted), trials)

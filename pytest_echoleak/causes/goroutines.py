@@ -20,6 +20,7 @@ _TIMERS = (
 _UNBLOCK = (
     "give the channel room for what is sent, close it when no more comes, or select on ctx.Done()"
 )
+_NEARLY_ALL = 0.9
 _BLOCKED = ("chan send", "chan receive", "select", "select (no cases)")
 
 
@@ -31,13 +32,15 @@ _YIELDS = re.compile(r"iter\.Pull2?(\[.*\])?\.func1\.")
 def _is_held(clues: Clues, head: Clues) -> bool:
     """Tell whether heap is what a goroutine holds: its channel, or what made it.
 
-    Holders tell for certain. Else it must have come as often as the goroutines, and be channels, or
-    be made by the very library that the goroutine runs in.
+    Holders tell for certain: what goroutines hold may be in a map, too, where others find it. Else
+    it must have come as often as the goroutines, and be channels, or be made by the very library
+    that the goroutine runs in.
     """
     if not clues.heap or not in_step(clues, head):
         return False
     if clues.holders:
-        return all(one.root_kind == "goroutine" and not one.container for one in clues.holders)
+        theirs = [o for o in clues.holders if o.root_kind == "goroutine" and not o.container]
+        return len(theirs) == len(clues.holders) or sum(o.share for o in theirs) >= _NEARLY_ALL
     entries = {one.stack[-1].function for one in head.goroutines if not one.own[-1]}
     library = {package_of(entry) for entry in entries}
     return made_by(clues, "runtime.makechan") or bool(library & packages_below(clues))

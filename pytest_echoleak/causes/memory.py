@@ -353,7 +353,7 @@ CAUSES: tuple[Cause, ...] = (
         gathers=_kept_together,
     ),
     Cause(
-        OTHER,
+        "context-retained",
         "a context that is kept is wrapped in a new one with each call, so it becomes a longer and"
         " longer chain",
         "begin each call's context at the request's own, and keep values in a map with a bound",

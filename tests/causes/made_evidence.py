@@ -170,7 +170,7 @@ MADE: dict[str, tuple[str, Clues]] = {
         ),
     ),
     "a chain of contexts": (
-        "other",
+        "context-retained",
         clues(allocated(), holders=(held("linked list", "*context.valueCtx"),)),
     ),
     "a channel as a queue": ("unbounded-slice", clues(allocated(), holders=(held("channel"),))),

@@ -56,7 +56,7 @@ def test_recorded_leaks_have_their_cause(name: str) -> None:
 
 
 # Their routes leak in two ways, or what a goroutine holds needs a holder to be told.
-SEVERAL = ("checkout", "rotation", "stockroom", "thumbnails", "transports")
+SEVERAL = ("actors", "checkout", "rotation", "stockroom", "thumbnails", "transports")
 
 
 @pytest.mark.parametrize("name", [one for one in sorted(CASES) if not one.startswith(SEVERAL)])

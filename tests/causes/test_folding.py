@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from pytest_echoleak.causes.cause import Cause
 from pytest_echoleak.causes.explaining import explain
-from pytest_echoleak.results import Finding
+from pytest_echoleak.results import Finding, HeldBy
 from tests.causes import record
-from tests.causes.made import HANDLER, allocated, clues, container, waiting, waiting_in_own
+from tests.causes.made import HANDLER, allocated, clues, container, held, waiting, waiting_in_own
 
 RECORDED = record.load()
 READ_LOOP = "net/http.(*persistConn).readLoop"
@@ -71,6 +73,17 @@ def test_what_comes_in_step_from_foreign_code_is_gathered_and_what_does_not_is_n
     assert len(explain([*BODY, own])) == 2
 
 
+def test_who_holds_a_part_of_what_one_cause_explains_is_named() -> None:
+    elements = clues(allocated(size=640), container(inner="runtime.growslice"))
+    place = type(HANDLER)("main.(*book).add", "book.go", 3)
+    slots = clues(
+        container(inner="runtime.growslice"),
+        finding={"location": place, "holders": (held("slice", container_location=place),)},
+    )
+    (found,) = explain([elements, slots])
+    assert [one.container for one in found.holders] == ["slice"]
+
+
 def test_two_leaks_of_one_kind_in_two_containers_are_two() -> None:
     one = clues(allocated(), container(inner="runtime.mapassign"))
     place = type(HANDLER)("example.com/shop/users.Add", "users.go", 3)
@@ -90,6 +103,17 @@ def test_a_channel_goes_with_the_goroutine_that_waits_for_it() -> None:
     channel = clues(allocated(inner="runtime.makechan"))
     (found,) = explain([channel, blocked])
     assert (found.kind, found.state, found.objects) == ("goroutine", "chan send", 1000)
+
+
+def test_so_does_a_channel_that_is_also_in_a_map() -> None:
+    blocked = clues(waiting_in_own("runtime.chanrecv"))
+    goroutines = HeldBy("goroutine", ("goroutine main.act [chan receive]",), goroutine="main.act")
+    others = held("map", "map[string]chan string")
+    channel = clues(allocated(inner="runtime.makechan"), holders=(goroutines, others))
+    (found,) = explain([channel, blocked])
+    assert (found.goroutines, found.objects) == (1000, 1000)
+    few = replace(goroutines, share=0.5)
+    assert len(explain([replace(channel, holders=(few, others)), blocked])) == 2
 
 
 def test_other_lines_of_the_users_are_named() -> None:
