@@ -17,7 +17,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import accumulate
 
@@ -144,27 +144,32 @@ class _Judging:
             if len(lines) > 1 and function not in known:
                 growing += self._together(lines)
         growing = [one for one in growing if one[1] is not Trend.EXCLUDED]
-        return growing + self._below_callers(functions, growing)
+        return growing + self._below_callers(folds, growing)
 
     def _below_callers(
-        self, functions: Mapping[str, Sequence[Fold]], growing: Sequence[tuple[Fold, Trend]]
+        self, folds: Sequence[Fold], growing: Sequence[tuple[Fold, Trend]]
     ) -> list[tuple[Fold, Trend]]:
         """Return what grows below one of the user's functions, where none that it called does.
 
-        A first look ends only where hardly anything moved: then there is nothing to be added up.
+        It may tell what is unclear of each. A first look ends only where hardly anything moved:
+        then there is nothing to be added up.
         """
         if is_first_look(self._iterations, self._detect):
             return []
-        explained = {stack for fold, _ in growing if fold.kind == "heap" for stack in fold.parts}
-        known = {fold.frame.function for fold, _ in growing}
-        lines = [fold for name, folds in functions.items() if name not in known for fold in folds]
+        heap = [one for one in growing if one[0].kind == "heap"]
+        known = {fold.frame.function for fold, does in heap if does is Trend.STEADY}
+        unclear = {stack for fold, does in heap if does is Trend.UNCLEAR for stack in fold.parts}
+        explained: set[Stack] = set()
+        lines = [fold for fold in folds if fold.own and fold.kind == "heap"]
+        lines = [fold for fold in lines if fold.frame.function not in known]
         found: list[tuple[Fold, Trend]] = []
         rarest = max(self._detect, _SPREAD_FLOOR_OBJECTS)
         for caller in callers_of(lines, self._ownership):
             if explained.isdisjoint(caller.stacks):
                 whole = fold_stacks("heap", caller.stacks, self._ownership)
                 does = trend(whole.growth, self._iterations, rarest, len(self._folds))
-                if does is not Trend.EXCLUDED:
+                told = does is Trend.UNCLEAR and not unclear.isdisjoint(caller.stacks)
+                if does is not Trend.EXCLUDED and not told:
                     explained.update(caller.stacks)
                     found.append((replace(whole, frame=caller.frame, spread=True), does))
         return found

@@ -46,6 +46,7 @@ _SILENCE_OBJECTS = 2
 _SLAB_BYTES = 512
 _ADDED_TO_SLABS_BYTES = 8.0
 _SLAB_SCATTER = 1.0
+_MOST_OF_SLAB = 4  # objects, say a header and its buffer
 _ENOUGH_SLABS = 20
 
 
@@ -66,8 +67,8 @@ def trend(growth: Growth, iterations: Sequence[int], detect: float, places: int 
     if max(growth.count, default=0) <= 0 and max(growth.bytes, default=0) <= 0:
         return Trend.EXCLUDED
     steps = in_steps(growth)
-    if not steps and _in_slabs(growth, iterations):
-        return Trend.STEADY if sum(growth.count) >= _ENOUGH_SLABS else Trend.UNCLEAR
+    if not steps and (slabs := _slabs(growth, iterations, detect)):
+        return Trend.STEADY if slabs >= _ENOUGH_SLABS else Trend.UNCLEAR
     if _excluded_by_last_rounds(growth, iterations, detect, steps):
         return Trend.EXCLUDED
     if rises(growth.count, iterations, detect, places):
@@ -166,18 +167,24 @@ class _Hidden:
         )
 
 
-def _in_slabs(growth: Growth, iterations: Sequence[int]) -> bool:
-    """Tell whether large objects came one by one, always after the same number of iterations.
+def _slabs(growth: Growth, iterations: Sequence[int], detect: float) -> int:
+    """Return how many slabs came, one by one and always after the same number of iterations.
 
-    So does what each iteration adds to: what comes at random scatters by more than one.
+    So do those that each iteration adds to: what comes at random scatters by more than one, and is
+    none. A slab is a large object, or several that always come together; what comes as often as
+    `detect` asks for needs no such look.
     """
     count, size_bytes, total = sum(growth.count), sum(growth.bytes), sum(iterations)
-    if size_bytes < max(_SLAB_BYTES * count, _ADDED_TO_SLABS_BYTES * total) or count <= 1:
-        return False
-    return all(
-        abs(number - count * n / total) <= _SLAB_SCATTER
+    together = min(at_once(growth.count), _MOST_OF_SLAB)
+    if count <= together or count / together >= detect * total:
+        return 0
+    if size_bytes < max(_SLAB_BYTES * count, _ADDED_TO_SLABS_BYTES * total):
+        return 0
+    evenly = all(
+        abs(number - count * n / total) <= _SLAB_SCATTER * together
         for number, n in zip(growth.count, iterations, strict=True)
     )
+    return int(count / together) if evenly else 0
 
 
 def in_steps(growth: Growth) -> bool:

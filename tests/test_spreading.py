@@ -47,6 +47,18 @@ def test_what_has_no_caller_of_the_users_in_common_is_judged_with_the_process() 
     assert "no single place repeats" in finding.note
 
 
+def test_what_is_unclear_of_each_is_told_of_all_together() -> None:
+    """Each leaks two objects at once, as often as `detect` asks for, and more rarely than it."""
+    each = {stack: one_in(160, 20 * k) for k, stack in enumerate(spread(8, 160, (HANDLER,)))}
+    heap = {
+        stack: Growth(tuple(2 * n for n in one.count), tuple(2 * n for n in one.bytes))
+        for stack, one in each.items()
+    }
+    (finding,) = judged(series(ROUNDS, heap)).steady
+    assert finding.location.function == HANDLER.function
+    assert finding.objects_per_iteration == pytest.approx(0.1, abs=0.003)
+
+
 def test_a_function_that_leaks_answers_for_itself_and_not_its_caller() -> None:
     heap = spread(2, 20, (HANDLER, MIDDLEWARE))
     found = judged(series(ROUNDS, heap)).steady
