@@ -64,7 +64,8 @@ class Judgement:
     - `folds`: what the findings of both were made of; `made_of`: each of them by itself.
     - `certain`: the steady ones need no more iterations to be called leaks; `proven`: for some the
       collector proves that they can never end.
-    - `clear`: some steady one is well above `detect`; what is near it takes longer to tell.
+    - `clear`: some steady one is well above `detect`, or grows in steps or slabs; what is near it
+      takes longer to tell.
     - `too_short`: whatever grew or not, so few iterations cannot show a leak as rare as `detect`.
     - `untouched`: nothing at all stayed, beside what was accepted: `tolerated` tells that something
       grew within the tolerance, `allowed` that something did which an Allow matches.
@@ -177,8 +178,8 @@ def _grew(fold: Fold) -> bool:
 
 
 def _is_clear(fold: Fold, iterations: Sequence[int], detect: float) -> bool:
-    count = sum(fold.growth.count)
-    return count <= 0 or count >= _CLEAR_FACTOR * detect * sum(iterations)
+    at_detect = detect * sum(iterations)
+    return not ENOUGH_SHARE * at_detect <= sum(fold.growth.count) < _CLEAR_FACTOR * at_detect
 
 
 def _beside(unclear: Sequence[Fold], goroutines: Sequence[Fold]) -> list[Fold]:

@@ -50,7 +50,7 @@ def test_what_grows_through_many_lines_is_not_acquitted_with_the_one_that_was_un
 ) -> None:
     """At the limit one of 200 lines was unclear, by chance, and that alone was looked at again."""
     name = "200 lines, each"
-    assert take(LEAKS[name](random.Random(f"{name} {seed}"))).verdict == "inconclusive"
+    assert take(LEAKS[name](random.Random(f"{name} {seed}"))).verdict != "clean"
 
 
 def test_twelve_thousand_restless_stacks_raise_no_alarm() -> None:
