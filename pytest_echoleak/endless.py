@@ -2,7 +2,8 @@
 
 A loop without a way out compiles to code without a return instruction, `for { time.Sleep(d) }` as
 well as one whose body calls for hours. `go tool objdump` reads it, for every architecture in Go's
-own names. A panic, or runtime.Goexit, would end such a goroutine; nothing that waits would.
+own names. Nor may anything be in it that ends a function otherwise: a panic of the program's own
+(the runtime's, for an index out of range, say, are faults), or runtime.Goexit.
 """
 
 from __future__ import annotations
@@ -18,19 +19,20 @@ from pytest_echoleak.services.cache import cache_folder
 from pytest_echoleak.services.gobuild import find_go
 
 # Go builds its objdump at the first use.
-_LIMIT_SECONDS = 60.0
+_LIMIT_SECONDS = 30.0
 _MOST_FUNCTIONS = 50
 _HEADING = re.compile(r"TEXT (.*)\(SB\)")
 _RETURN = re.compile(r"\tRET\b")
 _JUMP = re.compile(r"\tJMP (.*)\(SB\)")
+_ENDS = ("runtime.gopanic(SB)", "runtime.Goexit(SB)")
 _ANY_ARGUMENTS = r"\[.*\]"
 
 
 def endless_functions(program: Path, functions: Collection[str]) -> frozenset[str]:
     """Return those of `functions`, by their symbols in profiles, that the program never returns of.
 
-    Empty where the program has no symbols: nothing is proved. Raises BuildError where there is no
-    `go` command, or none that ends in time.
+    Empty where the program has no symbols: nothing is proved. Takes some seconds at its first use.
+    Raises BuildError where there is no `go` command, or none that ends in half a minute.
     """
     named = {without_arguments(name, "[...]") for name in sorted(functions)[:_MOST_FUNCTIONS]}
     if not named:
@@ -48,10 +50,14 @@ def _without_return(listing: str) -> set[str]:
     for symbol, code in _functions(listing):
         jumps = {match.group(1) for line in code if (match := _JUMP.search(line))}
         # The start is jumped to when the stack had to grow; elsewhere is a call in its place.
-        leaves = any(map(_RETURN.search, code)) or bool(jumps - {symbol})
+        leaves = bool(jumps - {symbol}) or any(map(_leaves, code))
         name = without_arguments(symbol, "[...]")
         found[name] = found.get(name, True) and bool(code) and not leaves
     return {name for name, endless in found.items() if endless}
+
+
+def _leaves(line: str) -> bool:
+    return bool(_RETURN.search(line)) or line.rstrip().endswith(_ENDS)
 
 
 def _functions(listing: str) -> Iterator[tuple[str, list[str]]]:

@@ -10,6 +10,7 @@ from pytest_echoleak.series import Growth, Series
 from pytest_echoleak.trends import excluded, in_steps
 
 _LEFT_SHARE = 0.1
+_GOS_OWN = ("runtime.", "time.")
 
 # function -> what it means that something was allocated below it, or sleeps in it
 _TIMED = {
@@ -35,7 +36,7 @@ def expiring(finding: Finding, endless: Collection[str] = ()) -> str:
 
     `endless`: functions that never return. Goroutines in one of them stay.
     """
-    if finding.kind == "goroutine" and any(one.function in endless for one in finding.stack):
+    if _never_ends(finding, endless):
         return ""
     for location in finding.stack:
         if location.function in _TIMED:
@@ -58,6 +59,8 @@ def all_expiring(findings: Sequence[Finding], endless: Collection[str] = ()) -> 
         if (why := expiring(finding, endless))
     }
     timed = max((one.objects for one in findings if one.location.function in reasons), default=0)
+    if any(_never_ends(one, endless) for one in findings):
+        return ""
     for finding in findings:
         captured = finding.location.function == READ_REQUEST and finding.objects <= timed
         if finding.location.function not in reasons and not finding.shares_blocks and not captured:
@@ -72,7 +75,12 @@ def asleep(findings: Sequence[Finding]) -> frozenset[str]:
         for finding in findings
         if finding.kind == "goroutine" and expiring(finding)
         for location in finding.stack
+        if not location.function.startswith(_GOS_OWN)
     )
+
+
+def _never_ends(finding: Finding, endless: Collection[str]) -> bool:
+    return finding.kind == "goroutine" and any(one.function in endless for one in finding.stack)
 
 
 def gone(grown: Sequence[Fold], whole: Series, detect: float) -> bool:

@@ -6,8 +6,8 @@
   entries.
 - *Lines of one function* are judged together where none of them alone grows enough: a leak in one
   of a hundred calls may take another branch each time.
-- Lines of *several functions* that one of the user's called are judged together, too, where the
-  check went on beyond its first look and still none of them grows.
+- Lines of *several functions* that one of the user's called are judged together, too:
+  spreading.py.
 - What grows *in steps of bytes* where objects come and go is a container's capacity, which never
   shrinks: as large as the most objects that it ever held. It is judged where it grew by more than
   these rose, or went on when these had risen to their height.
@@ -27,9 +27,9 @@ from pytest_echoleak.pprof.frames import Frame, Stack
 from pytest_echoleak.results import SHARED_BLOCKS
 from pytest_echoleak.series import Growth
 from pytest_echoleak.small_blocks import candidates, is_block, shared
-from pytest_echoleak.spreading import callers_of
+from pytest_echoleak.spreading import with_spread
 from pytest_echoleak.steadiness import STEADY_ROUNDS
-from pytest_echoleak.trends import Trend, in_steps, is_first_look, trend
+from pytest_echoleak.trends import Trend, in_steps, trend
 
 _UNBALANCED_SHARE = 0.05
 _UNBALANCED_OBJECTS = 2
@@ -39,8 +39,7 @@ _CAPACITY_BYTES = 24
 # Nearly the most that was held. A step or two may come later: of what was between two snapshots.
 _HEIGHT_SHARE = 0.8
 _LATE_SHARE = 0.5
-# Below one function of the user's, say a middleware, all that a service has may move a little.
-_SPREAD_FLOOR_OBJECTS = 0.03
+_POINTER_BYTES = 8
 SHARED = Frame(SHARED_BLOCKS, "", 0)
 
 
@@ -144,35 +143,7 @@ class _Judging:
             if len(lines) > 1 and function not in known:
                 growing += self._together(lines)
         growing = [one for one in growing if one[1] is not Trend.EXCLUDED]
-        return growing + self._below_callers(folds, growing)
-
-    def _below_callers(
-        self, folds: Sequence[Fold], growing: Sequence[tuple[Fold, Trend]]
-    ) -> list[tuple[Fold, Trend]]:
-        """Return what grows below one of the user's functions, where none that it called does.
-
-        It may tell what is unclear of each. A first look ends only where hardly anything moved:
-        then there is nothing to be added up.
-        """
-        if is_first_look(self._iterations, self._detect):
-            return []
-        heap = [one for one in growing if one[0].kind == "heap"]
-        known = {fold.frame.function for fold, does in heap if does is Trend.STEADY}
-        unclear = {stack for fold, does in heap if does is Trend.UNCLEAR for stack in fold.parts}
-        explained: set[Stack] = set()
-        lines = [fold for fold in folds if fold.own and fold.kind == "heap"]
-        lines = [fold for fold in lines if fold.frame.function not in known]
-        found: list[tuple[Fold, Trend]] = []
-        rarest = max(self._detect, _SPREAD_FLOOR_OBJECTS)
-        for caller in callers_of(lines, self._ownership):
-            if explained.isdisjoint(caller.stacks):
-                whole = fold_stacks("heap", caller.stacks, self._ownership)
-                does = trend(whole.growth, self._iterations, rarest, len(self._folds))
-                told = does is Trend.UNCLEAR and not unclear.isdisjoint(caller.stacks)
-                if does is not Trend.EXCLUDED and not told:
-                    explained.update(caller.stacks)
-                    found.append((replace(whole, frame=caller.frame, spread=True), does))
-        return found
+        return with_spread(growing, folds, self._iterations, self._detect, self._ownership)
 
     def _rising(self, fold: Fold) -> Fold | None:
         """Return the stacks of a still fold that grow behind others that shrink."""
@@ -194,9 +165,10 @@ class _Judging:
 def _goes_on(size_bytes: Sequence[float], rose: Sequence[float]) -> bool:
     """Tell whether room went on growing, by much, when what needs it had come to its height."""
     height = next(place for place, most in enumerate(rose) if most >= _HEIGHT_SHARE * rose[-1])
-    until, late = size_bytes[: height + 1], size_bytes[height + 1 :]
+    needed = max(sum(size_bytes[: height + 1]), _POINTER_BYTES * rose[height])
+    late = size_bytes[height + 1 :]
     steps = sum(grown > 0 for grown in late)
-    return steps >= STEADY_ROUNDS and sum(late) > _LATE_SHARE * sum(until)
+    return steps >= STEADY_ROUNDS and sum(late) > _LATE_SHARE * needed
 
 
 def _unaccused(fold: Fold) -> Fold:

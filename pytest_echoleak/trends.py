@@ -11,7 +11,8 @@
   A healthy service is never quite still; but what fills, fills up, and a leak goes on.
 - *Steady*: see steadiness.py. Where few objects hold many bytes (a slice that doubles, a map, a
   buffer replaced by a larger one) bytes are judged. Slabs that each iteration adds some bytes to
-  come more rarely than `detect`, but at even distances: that is no chance, either.
+  come more rarely than `detect`, but at even distances: what comes at random looks so, too, in a
+  quarter of a percent of the checks at most.
 - Else it is *unclear*.
 """
 
@@ -24,14 +25,14 @@ from enum import Enum
 
 from pytest_echoleak.options import SEVERAL_LOOKS_FACTOR
 from pytest_echoleak.series import Growth
-from pytest_echoleak.steadiness import at_once, climbs, rises
+from pytest_echoleak.steadiness import at_once, climbs, is_line, rises
 
 _LATER_LOOKS_FACTOR = SEVERAL_LOOKS_FACTOR + math.log(10)
 # Events at the rate `detect` in the iterations of a first look; later looks see more.
 _FIRST_LOOK_EVENTS = 2 * SEVERAL_LOOKS_FACTOR
-# Of what grows in steps: an entry of 8 bytes. A slice of them that has grown by half again since
-# silence began grew by a third of what they take.
-_SMALLEST_ENTRY_BYTES = 8 / 3
+# What grows in steps may hold entries of 8 bytes, and a slice of these that has grown by half again
+# since silence began grew by a third of what they take.
+_STILL_BYTES_PER_EVENT = 8 / 3
 # More bytes than this per object that came: something was replaced by a larger one.
 _STEP_BYTES = 4096
 SILENT_SHARE = 0.6  # of all iterations: what doubles must have doubled meanwhile
@@ -43,6 +44,8 @@ _SILENT_EVENTS_OF_RESTLESS = 30
 _MOST_HIDDEN = 25.0
 _UNSEEN = 1.25
 _SILENCE_OBJECTS = 2
+# Buffers of half a kB and more are filled bit by bit; with less than a word from each iteration
+# they are too few to be told from chance.
 _SLAB_BYTES = 512
 _ADDED_TO_SLABS_BYTES = 8.0
 _SLAB_SCATTER = 1.0
@@ -67,8 +70,9 @@ def trend(growth: Growth, iterations: Sequence[int], detect: float, places: int 
     if max(growth.count, default=0) <= 0 and max(growth.bytes, default=0) <= 0:
         return Trend.EXCLUDED
     steps = in_steps(growth)
-    if not steps and (slabs := _slabs(growth, iterations, detect)):
-        return Trend.STEADY if slabs >= _ENOUGH_SLABS else Trend.UNCLEAR
+    if not steps and (number := slabs(growth, iterations, detect)):
+        enough = number >= _ENOUGH_SLABS and is_line(growth.count, iterations, places)
+        return Trend.STEADY if enough else Trend.UNCLEAR
     if _excluded_by_last_rounds(growth, iterations, detect, steps):
         return Trend.EXCLUDED
     if rises(growth.count, iterations, detect, places):
@@ -91,17 +95,12 @@ def excluded(
     return expected - count * (1 + math.log(expected / count)) >= factor
 
 
-def is_first_look(iterations: Sequence[int], detect: float) -> bool:
-    """Tell whether the check did not go on yet beyond what `detect` needs."""
-    return detect * sum(iterations) < _FIRST_LOOK_EVENTS
-
-
 def _excluded_by_last_rounds(
     growth: Growth, iterations: Sequence[int], detect: float, steps: bool
 ) -> bool:
     """Tell whether some last rounds together exclude a leak."""
     total = sum(iterations)
-    first_look = is_first_look(iterations, detect)
+    first_look = detect * total < _FIRST_LOOK_EVENTS
     factor = SEVERAL_LOOKS_FACTOR if first_look else _LATER_LOOKS_FACTOR
     hidden = _Hidden.behind(growth.count, iterations, detect)
     count = size_bytes = 0.0
@@ -119,7 +118,7 @@ def _excluded_by_last_rounds(
         if not first_look and seen < events / detect:
             continue
         # Buffers of random sizes never hold quite the same: a tenth is no step of what grows.
-        few = max(detect * seen * _SMALLEST_ENTRY_BYTES, _STEP_BYTES * count)
+        few = max(detect * seen * _STILL_BYTES_PER_EVENT, _STEP_BYTES * count)
         still = size_bytes <= max(few, _WOBBLE_SHARE * sum(growth.bytes[:place]))
         if still and excluded(max(count, 0) + unseen, seen, detect, factor):
             return True
@@ -167,12 +166,12 @@ class _Hidden:
         )
 
 
-def _slabs(growth: Growth, iterations: Sequence[int], detect: float) -> int:
+def slabs(growth: Growth, iterations: Sequence[int], detect: float) -> int:
     """Return how many slabs came, one by one and always after the same number of iterations.
 
-    So do those that each iteration adds to: what comes at random scatters by more than one, and is
-    none. A slab is a large object, or several that always come together; what comes as often as
-    `detect` asks for needs no such look.
+    So do those that each iteration adds to: what comes at random scatters by more than one in some
+    round, but for chance, and is none. A slab is a large object, or several that always come
+    together; what comes as often as `detect` asks for needs no such look.
     """
     count, size_bytes, total = sum(growth.count), sum(growth.bytes), sum(iterations)
     together = min(at_once(growth.count), _MOST_OF_SLAB)

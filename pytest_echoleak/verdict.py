@@ -38,7 +38,7 @@ from pytest_echoleak.results import Bounds, Evidence, Finding, with_counts_of
 from pytest_echoleak.series import Growth, Held, Kind, Series
 from pytest_echoleak.steadiness import ENOUGH_SHARE
 from pytest_echoleak.tolerance import Tolerance
-from pytest_echoleak.trends import Trend, trend
+from pytest_echoleak.trends import Trend, in_steps, slabs, trend
 
 _SURE_GOROUTINES = 1_000
 FEWEST_PROVEN = 3
@@ -107,7 +107,7 @@ def judge(
     growing = judge_places(judged, series.iterations, detect, ownership)
     beyond = _beyond_tolerance(growing, series, tolerance)
     exceeded = list(folds.exceeded)
-    if not exceeded and not any(fold.kind == "heap" for fold, _ in beyond):
+    if not exceeded and not any(map(_tells_of_heap, beyond)):
         totals = _judge_totals(series, folds, detect)
         growing += totals
         beyond += _beyond_tolerance(totals, series, tolerance)
@@ -173,13 +173,20 @@ def bounds(
     return Bounds(max(rate, floor), detect, identical_requests=identical)
 
 
+def _tells_of_heap(one: tuple[Fold, Trend]) -> bool:
+    """Tell whether a place grows on the heap, or several together do so steadily."""
+    fold, does = one
+    return fold.kind == "heap" and (does is Trend.STEADY or not fold.spread)
+
+
 def _grew(fold: Fold) -> bool:
     return sum(fold.growth.count) > 0 or sum(fold.growth.bytes) > 0
 
 
 def _is_clear(fold: Fold, iterations: Sequence[int], detect: float) -> bool:
-    at_detect = detect * sum(iterations)
-    return not ENOUGH_SHARE * at_detect <= sum(fold.growth.count) < _CLEAR_FACTOR * at_detect
+    growth = fold.growth
+    often = sum(growth.count) >= _CLEAR_FACTOR * detect * sum(iterations)
+    return often or in_steps(growth) or slabs(growth, iterations, detect) > 0
 
 
 def _beside(unclear: Sequence[Fold], goroutines: Sequence[Fold]) -> list[Fold]:

@@ -14,7 +14,10 @@ from pytest_echoleak.errors import BuildError
 SOURCE = """
 package main
 
-import "time"
+import (
+	"runtime"
+	"time"
+)
 
 type feed struct{ polls int }
 
@@ -40,6 +43,24 @@ func (f *feed) pollAndRecover() {
 	}
 }
 
+func (f *feed) pollOrPanic() {
+	for {
+		time.Sleep(time.Hour)
+		if f.polls++; f.polls > 5 {
+			panic("enough")
+		}
+	}
+}
+
+func (f *feed) pollOrEnd() {
+	for {
+		time.Sleep(time.Hour)
+		if f.polls++; f.polls > 5 {
+			runtime.Goexit()
+		}
+	}
+}
+
 func each[T any](what chan T, last *T) {
 	for {
 		time.Sleep(time.Hour)
@@ -52,6 +73,8 @@ func main() {
 	go f.poll()
 	go f.retry()
 	go f.pollAndRecover()
+	go f.pollOrPanic()
+	go f.pollOrEnd()
 	go each(make(chan int), new(int))
 	go each(make(chan string), new(string))
 	go func() {
@@ -67,6 +90,8 @@ ASKED = [
     "main.(*feed).once",
     "main.(*feed).retry",
     "main.(*feed).pollAndRecover",
+    "main.(*feed).pollOrPanic",
+    "main.(*feed).pollOrEnd",
     "main.each[...]",
     "main.main.func1",
     "main.main",

@@ -39,8 +39,11 @@ def _is_held(clues: Clues, head: Clues) -> bool:
     if not clues.heap or not in_step(clues, head):
         return False
     if clues.holders:
-        theirs = [o for o in clues.holders if o.root_kind == "goroutine" and not o.container]
-        return len(theirs) == len(clues.holders) or sum(o.share for o in theirs) >= _NEARLY_ALL
+        theirs = [
+            one for one in clues.holders if one.root_kind == "goroutine" and not one.container
+        ]
+        shares = sum(one.share for one in theirs)
+        return len(theirs) == len(clues.holders) or shares >= _NEARLY_ALL
     entries = {one.stack[-1].function for one in head.goroutines if not one.own[-1]}
     library = {package_of(entry) for entry in entries}
     return made_by(clues, "runtime.makechan") or bool(library & packages_below(clues))

@@ -7,6 +7,7 @@ import (
 	"debug/elf"
 	"debug/gosym"
 	"encoding/binary"
+	"slices"
 	"sort"
 	"strings"
 )
@@ -29,7 +30,8 @@ type program struct {
 	lines     *gosym.Table
 	places    map[uint64]place
 	modules   []string
-	slide     uint64 // added to the binary's addresses where it was loaded elsewhere (PIE)
+	fetched   []string // of these, what came from elsewhere
+	slide     uint64   // added to the binary's addresses where it was loaded elsewhere (PIE)
 	notes     []string
 	loaded    bool
 }
@@ -66,6 +68,10 @@ func openProgram(image []byte) *program {
 		p.modules = append(p.modules, info.Main.Path)
 		for _, module := range info.Deps {
 			p.modules = append(p.modules, module.Path)
+			// What is of a workspace, or replaced by a folder, has no version.
+			if module.Version != "(devel)" && (module.Replace == nil || module.Replace.Version != "") {
+				p.fetched = append(p.fetched, module.Path)
+			}
 		}
 	}
 	return p
@@ -183,18 +189,27 @@ func (p *program) bytesAt(address uint64, size int) []byte {
 	return nil
 }
 
+// isForeign tells whether a package is Go's own, or of a module that was fetched.
+func (p *program) isForeign(pkg string) bool {
+	return pkg != "main" && (p.isStandard(pkg) || isBelow(pkg, p.fetched))
+}
+
 // isStandard tells whether a package is of Go's own library.
 func (p *program) isStandard(pkg string) bool {
 	if pkg == "main" {
 		return false
 	}
-	for _, module := range p.modules {
-		if module != "" && (pkg == module || strings.HasPrefix(pkg, module+"/")) {
-			return false
-		}
+	if isBelow(pkg, p.modules) {
+		return false
 	}
 	first, _, _ := strings.Cut(pkg, "/")
 	return !strings.Contains(first, ".")
+}
+
+func isBelow(pkg string, modules []string) bool {
+	return slices.ContainsFunc(modules, func(module string) bool {
+		return module != "" && (pkg == module || strings.HasPrefix(pkg, module+"/"))
+	})
 }
 
 // packageOf returns the package's path of a symbol: up to the first dot after the last slash that

@@ -31,7 +31,7 @@ const (
 	startMain            = 1
 	startLibraryVariable = 2
 	startGoroutine       = 3
-	startLast            = 24 // a goroutine of the standard library alone
+	startLast            = 24 // a goroutine of libraries alone
 )
 
 // edge leads from a root to a node. `place` is the address of the word that holds the pointer, in
@@ -225,7 +225,7 @@ func (s *rootSet) goroutine(i int) {
 		one.wave, one.kind = waveRuntime, rootRuntime
 	case one.name == "main.main":
 		one.start = startMain
-	case s.onlyLibrary(g):
+	case s.onlyLibraries(g):
 		one.start = startLast
 	}
 	var edges []edge
@@ -241,11 +241,11 @@ func (s *rootSet) goroutine(i int) {
 	s.add(one, edges...)
 }
 
-// onlyLibrary tells whether nothing of a goroutine's is the program's: a request that a handler of the
+// onlyLibraries tells whether nothing of a goroutine's is the program's: a request that a handler of the
 // program's serves is, too, begun by net/http.
-func (s *rootSet) onlyLibrary(g *goroutine) bool {
+func (s *rootSet) onlyLibraries(g *goroutine) bool {
 	for _, f := range g.frames {
-		if !s.p.isStandard(packageOf(f.name)) {
+		if !s.p.isForeign(packageOf(f.name)) {
 			return false
 		}
 	}
