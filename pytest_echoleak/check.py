@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 
@@ -15,16 +14,15 @@ from pytest_echoleak.causes.clues import Clues
 from pytest_echoleak.causes.explaining import explain
 from pytest_echoleak.causes.gathering import clues_of
 from pytest_echoleak.dumping import Dumping
-from pytest_echoleak.endless import endless_functions
-from pytest_echoleak.errors import EcholeakError, ServiceError
-from pytest_echoleak.expiry import all_expiring, asleep, gone
+from pytest_echoleak.errors import ServiceError
 from pytest_echoleak.explanation import Explanation, explain_leak
 from pytest_echoleak.measurement import Clock, Measurement
 from pytest_echoleak.options import Options
+from pytest_echoleak.outcome import Outcome, Patience
 from pytest_echoleak.ownership import Ownership, makes_weak_pointer
 from pytest_echoleak.pprof.frames import Stack
 from pytest_echoleak.reasons import reason_of
-from pytest_echoleak.results import Bounds, LeakReport, Progress, VerdictName
+from pytest_echoleak.results import Bounds, LeakReport, Progress
 from pytest_echoleak.schedule import (
     confirming_round,
     idle_seconds,
@@ -47,13 +45,6 @@ from pytest_echoleak.workload.workload import Workload, WorkloadLike, to_workloa
 # Growth beyond this ends the extension: what may be kept of a leak must fit into the service.
 _KEPT_LIMIT_BYTES = 256 << 20
 _KEPT_SHARE_OF_LIMIT = 4
-
-
-@dataclass(frozen=True)
-class _Outcome:
-    verdict: VerdictName
-    judgement: Judgement
-    reason: str = ""
 
 
 def check_service(
@@ -119,7 +110,7 @@ class _Check:
         self._unreachable: Mapping[Stack, int] = {}
         self._dumping = Dumping(service, measurement)
 
-    def run(self) -> _Outcome:
+    def run(self) -> Outcome:
         """Measure until there is a verdict."""
         self._measurement.warm_up(self._options.warmup)
         try:
@@ -130,15 +121,12 @@ class _Check:
             self._measurement, self._service, self._workload, self._options.max_seconds
         )
         outcome = self._until_verdict()
-        if outcome.verdict == "leak" and not outcome.judgement.proven:
-            return self._unless_it_expires(outcome)
-        if outcome.verdict == "inconclusive" and not outcome.judgement.too_short:
-            return self._unless_it_is_gone(outcome)
-        return outcome
+        patience = Patience(self._service, self._measurement, self._options, self._idle)
+        return patience.outlasting(outcome, self._ownership())
 
     def explained(
         self,
-        outcome: _Outcome,
+        outcome: Outcome,
         causes: Sequence[Cause],
         progress: Callable[[Progress], None] | None,
     ) -> Explanation:
@@ -152,7 +140,7 @@ class _Check:
         clues = clues_of(
             findings,
             judgement,
-            self._whole(),
+            self._measurement.whole(),
             self._ownership(),
             shows_runtime=self._service.has_agent,
         )
@@ -161,7 +149,7 @@ class _Check:
             sure = len(judgement.steady)
             return Explanation(explain(clues[:sure], causes) + findings[sure:])
         if self._service.instance.ending() is not None:
-            return Explanation(explain(clues, causes))
+            return Explanation(explain(clues, causes), "the service had ended by then")
         return explain_leak(
             clues,
             judgement,
@@ -185,7 +173,7 @@ class _Check:
 
     def report(
         self,
-        outcome: _Outcome,
+        outcome: Outcome,
         explanation: Explanation,
         nodeid: str,
         seconds: float,
@@ -215,14 +203,7 @@ class _Check:
             untouched=judgement.untouched,
         )
 
-    def _whole(self) -> Round:
-        """Return the check until now as a single round."""
-        first, last = self._measurement.first, self._measurement.last
-        assert first is not None, "a check that has a verdict has snapshots"
-        assert last is not None, "a check that has a verdict has snapshots"
-        return Round(self._measurement.iterations, first, last)
-
-    def _bounds(self, outcome: _Outcome, iterations: int) -> Bounds | None:
+    def _bounds(self, outcome: Outcome, iterations: int) -> Bounds | None:
         if outcome.verdict != "clean":
             return None
         detect, identical = self._options.detect, self._workload.identical
@@ -246,19 +227,19 @@ class _Check:
         """
         self._measurement.round(iterations, pause)
         rounds = self._measurement.rounds
-        if not rounds or _came(rounds[-1]) <= 0 or _came(self._whole()) < FEWEST_PROVEN:
+        if not rounds or _came(rounds[-1]) <= 0 or _came(self._measurement.whole()) < FEWEST_PROVEN:
             return
         if not any(map(makes_weak_pointer, rounds[-1].after.stacks.values())):
             self._dumping.before_proof()
             self._unreachable = self._service.source.unreachable_goroutines() or {}
             self._service.proved = self._service.proved or bool(self._unreachable)
 
-    def _until_verdict(self) -> _Outcome:
+    def _until_verdict(self) -> Outcome:
         """Go on, in rounds ever longer, while only that can decide."""
         while True:
             judgement = self._judge()
             if judgement.proven:
-                return _Outcome("leak", judgement)
+                return Outcome("leak", judgement)
             verdict = conclude(judgement, exhausted=False)
             if verdict == "clean" and self._leaked_before:
                 verdict = None  # what leaked then may have room for thousands more
@@ -275,9 +256,10 @@ class _Check:
                     judgement,
                     self._options,
                     self._measurement.iterations,
+                    self._measurement.seconds_of_load,
                     kept_too_much=self._kept_too_much(),
                 )
-                return _Outcome(verdict, judgement, reason)
+                return Outcome(verdict, judgement, reason)
             try:
                 done = self._measurement.iterations
                 self._round(wanted, pause_share(judgement.folds, done, self._options.plateau))
@@ -354,59 +336,15 @@ class _Check:
         assert first is not None, "a judgement needs snapshots"
         return held_before(first, self._allowances)
 
-    def _leak_until(self, error: ServiceError) -> _Outcome:
+    def _leak_until(self, error: ServiceError) -> Outcome:
         """Return a leak where the rounds before the service's end show one; else raise."""
         if len(self._measurement.rounds) >= STEADY_ROUNDS:
             judgement = self._judge_series()
             if judgement.steady:
                 first_line = str(error).partition("\n")[0]
                 reason = f"the service ended after {self._measurement.iterations:,} iterations: "
-                return _Outcome("leak", judgement, reason + first_line)
+                return Outcome("leak", judgement, reason + first_line)
         raise error
-
-    def _unless_it_expires(self, outcome: _Outcome) -> _Outcome:
-        """Wait for what may expire by itself, where nothing else makes it a leak."""
-        if self._idle is not None and self._gone(outcome.judgement):
-            reason = f"what grew was gone {self._idle.seconds:.1f} s later"
-            return _Outcome("clean", outcome.judgement, reason)
-        why = all_expiring(outcome.judgement.steady)
-        if not why or not all_expiring(outcome.judgement.steady, self._endless(outcome.judgement)):
-            return outcome
-        waited = self._unless_it_is_gone(outcome)
-        if waited.verdict == "clean":
-            return waited
-        seconds = self._options.expiry
-        reason = (
-            f"what grew may expire by itself ({why}), and was still there after {seconds:g} idle"
-            " seconds: wait for it with a larger expiry, give the service a shorter time-out in"
-            " this test, or accept it with Allow"
-        )
-        return _Outcome("inconclusive", outcome.judgement, reason)
-
-    def _endless(self, judgement: Judgement) -> frozenset[str]:
-        """Return the functions of sleeping goroutines that never return, as the program tells."""
-        functions = asleep(judgement.steady)
-        try:
-            program = self._service.program() if functions else None
-            return endless_functions(program, functions) if program else frozenset()
-        except (EcholeakError, OSError):  # without a proof the clock must tell
-            return frozenset()
-
-    def _unless_it_is_gone(self, outcome: _Outcome) -> _Outcome:
-        """Return clean where an idle wait shows that what grew goes away by itself."""
-        seconds = self._options.expiry
-        if seconds:
-            self._measurement.idle(seconds)
-        if self._gone(outcome.judgement):
-            return _Outcome("clean", outcome.judgement, f"what grew was gone {seconds:g} s later")
-        return outcome
-
-    def _gone(self, judgement: Judgement) -> bool:
-        """Tell whether what a judgement says grew has gone since, and nothing else grew with it."""
-        if judgement.rest_grows:
-            return False
-        whole = make_series([self._whole()], self._idle)
-        return gone(judgement.folds, whole, self._options.detect)
 
     def _kept_too_much(self) -> bool:
         first, last = self._measurement.first, self._measurement.last

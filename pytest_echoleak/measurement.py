@@ -19,6 +19,7 @@ _BATCH_SECONDS = 0.25
 _LARGEST_BATCH = 1_000
 _PARTS_BETWEEN_PAUSES = 8
 _DYING_SECONDS = 1.0
+_WARM_UP_SHARE = 0.25  # of the time limit
 # So long may an engine take to write down what was printed.
 _LOG_SECONDS = 0.2
 
@@ -70,8 +71,12 @@ class Measurement:
         self.last: Snapshot | None = None
 
     def warm_up(self, iterations: int) -> None:
-        """Run iterations that are not measured, then take the first snapshot."""
-        self.warmed_up = self._drive(iterations, "warm-up")
+        """Run iterations that are not measured, then take the first snapshot.
+
+        Slow ones are fewer: most of the time is for what is measured.
+        """
+        limit = Clock(self._clock.began, self._clock.limit_seconds * _WARM_UP_SHARE)
+        self.warmed_up = self._drive(iterations, "warm-up", clock=limit)
         self.first = self.last = self._snapshot(None)
 
     def round(self, iterations: int, pause: float = 0.0) -> None:
@@ -95,6 +100,17 @@ class Measurement:
         self.last = self._snapshot(before)
         return Round(0, before, self.last)
 
+    def whole(self) -> Round:
+        """Return the check until now as a single round."""
+        assert self.first is not None, "warm_up comes first"
+        assert self.last is not None, "warm_up comes first"
+        return Round(self.iterations, self.first, self.last)
+
+    @property
+    def seconds_of_load(self) -> float:
+        """How long the measured iterations took, with the snapshots behind them."""
+        return sum(item.seconds for item in self.rounds)
+
     @property
     def iterations(self) -> int:
         """The measured iterations of all rounds."""
@@ -113,10 +129,13 @@ class Measurement:
         self._identity = self._service.instance.identity()
         return self._drive(iterations, "replay")
 
-    def _drive(self, iterations: int, phase: str, pause: float = 0.0) -> int:
+    def _drive(
+        self, iterations: int, phase: str, pause: float = 0.0, clock: Clock | None = None
+    ) -> int:
         done = 0
         parts = _PARTS_BETWEEN_PAUSES if pause else 1
-        while done < iterations and not self._clock.over:
+        clock = clock or self._clock
+        while done < iterations and not clock.over:
             count = min(max(self._batch // parts, 1), iterations - done)
             began = time.monotonic()
             first = self._service.take_numbers(count)

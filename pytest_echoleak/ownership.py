@@ -73,6 +73,7 @@ _STANDARD_LIBRARY = frozenset(
 
 
 # What the module cache adds to a folder's name; a CI's workspace may be called `shop@2`.
+_MODULE_CACHE = "/pkg/mod/"
 _VERSION = re.compile(r"@v\d")
 
 
@@ -220,7 +221,9 @@ class Ownership:
         for root in self._roots if self.is_own(frame) else ():
             if frame.file.startswith(root + "/"):
                 return frame.file[len(root) + 1 :]
-        return frame.file
+        if self._goroot and frame.file.startswith(self._goroot):
+            return frame.file[len(self._goroot) :]
+        return frame.file.rpartition(_MODULE_CACHE)[2]
 
     @cached_property
     def _goroot(self) -> str:

@@ -76,7 +76,9 @@ def pytest_report_header(config: pytest.Config) -> str | None:
     given = config.stash[RUN_SETTINGS].merged()
     if not given:
         return None
-    return "echoleak: " + ", ".join(f"{name}={_shown(value)}" for name, value in given.items())
+    return "echoleak: " + ", ".join(
+        f"{name}={_shown(name, value)}" for name, value in given.items()
+    )
 
 
 @pytest.hookimpl(trylast=True)
@@ -228,5 +230,8 @@ def _marker_line() -> str:
     )
 
 
-def _shown(value: object) -> str:
-    return " ".join(value) if isinstance(value, tuple) else str(value)
+def _shown(name: str, value: object) -> str:
+    """Return a setting for everybody's eyes: of the service's environment the names alone."""
+    if not isinstance(value, tuple):
+        return str(value)
+    return " ".join(one.partition("=")[0] + "=..." if name == "env" else one for one in value)

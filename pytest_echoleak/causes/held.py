@@ -136,7 +136,7 @@ def _key(clues: Clues, heads: Sequence[Finding], above: Mapping[int, int]) -> _K
         mostly = sum(one.share for one in alike) >= _MOSTLY
         return ("finalizer", largest.path[:1]) if mostly else None
     if (
-        largest.share < _MOSTLY
+        largest.share < (_TELLING_SHARE if clues.finding.shares_blocks else _MOSTLY)
         or not largest.goroutine
         or largest.alone < _MOSTLY * largest.objects
     ):

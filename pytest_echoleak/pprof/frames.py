@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple, TypeAlias
 
+_MAJOR = re.compile(r"v(?:[2-9]|\d\d+)\.")
+
 
 class Frame(NamedTuple):
     """One call: the function by its Go symbol, the file as compiled, the line in it."""
@@ -39,11 +41,12 @@ def as_runtime_names(frame: Frame) -> Frame:
 def short_function(function: str) -> str:
     """Return a function as a developer would write it: "cron.(*Cron).run".
 
-    Without the folders of its package's path, its major version, and type arguments.
+    Without the folders of its package's path, its major version (from 2 on: a v1 is a package), and
+    type arguments.
     """
     plain = without_arguments(function.replace("%2e", "."))
     path, _, name = plain.rpartition("/")
-    if re.match(r"v\d+\.", name):
+    if _MAJOR.match(name):
         name = path.rpartition("/")[2] + name[name.index(".") :]
     return re.sub(r"^([\w-]+)\.v\d+\.", r"\1.", name)
 

@@ -44,6 +44,8 @@ def failure_text(report: LeakReport) -> str:
 def place_of(location: Location) -> str:
     """Return a line of code as `file:line  function`: terminals and editors follow the first."""
     function = printable_line(location.function.rpartition("/")[2], 120)
+    if not location.file:
+        return function
     return f"{printable_line(location.file, 200)}:{location.line}  {function}"
 
 
@@ -61,7 +63,7 @@ def _evidence_lines(finding: Finding, one: str) -> Iterator[str]:
         yield from _labelled("note", _kept_request_lines(finding, one))
     else:
         yield from _labelled("through", _frames_below(finding))
-        yield from _labelled("note", [printable_line(finding.note)] if finding.note else [])
+        yield from _labelled("note", [printable_line(finding.note, 1000)] if finding.note else [])
     if finding.stacks > 1:
         yield from _labelled("with", [f"{units.whole(finding.stacks - 1, 'more stack')} there"])
     if finding.holders and finding.holders[0].container_name:

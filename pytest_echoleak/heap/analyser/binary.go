@@ -288,7 +288,8 @@ func closing(text string) int {
 
 // isMajor tells whether a name begins with v2, v3 ... before its dot.
 func isMajor(name string, dot int) bool {
-	if dot < 2 || name[0] != 'v' {
+	// The first has none in a path: a package may be called v1.
+	if dot < 2 || name[0] != 'v' || name[:dot] == "v0" || name[:dot] == "v1" {
 		return false
 	}
 	for _, c := range name[1:dot] {

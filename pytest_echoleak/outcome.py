@@ -1,0 +1,104 @@
+"""What a check comes to, and the patience it has at its end with what may go away by itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pytest_echoleak.bursts import only_bursts
+from pytest_echoleak.endless import endless_functions
+from pytest_echoleak.errors import EcholeakError
+from pytest_echoleak.expiry import all_expiring, asleep, gone
+from pytest_echoleak.measurement import Measurement
+from pytest_echoleak.options import Options
+from pytest_echoleak.ownership import Ownership
+from pytest_echoleak.results import VerdictName
+from pytest_echoleak.series import Round, make_series
+from pytest_echoleak.service import EchoService
+from pytest_echoleak.verdict import Judgement
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A verdict, what it rests on, and the reason where findings alone do not tell."""
+
+    verdict: VerdictName
+    judgement: Judgement
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Patience:
+    """Waits for what may go away before it is held against a service.
+
+    `idle` is the last idle round of the check, None where there was none.
+    """
+
+    service: EchoService
+    measurement: Measurement
+    options: Options
+    idle: Round | None
+
+    def outlasting(self, outcome: Outcome, ownership: Ownership) -> Outcome:
+        """Return what is left of an outcome when what may go away by itself had time to."""
+        judgement = outcome.judgement
+        if outcome.verdict == "leak" and not judgement.proven:
+            return self._unless_it_expires(outcome)
+        if outcome.verdict == "inconclusive" and not judgement.too_short:
+            return self._unless_it_is_gone(self._unless_it_came_once(outcome, ownership))
+        return outcome
+
+    def _unless_it_expires(self, outcome: Outcome) -> Outcome:
+        """Wait for what may expire by itself, where nothing else makes it a leak."""
+        if self.idle is not None and self._gone(outcome.judgement):
+            reason = f"what grew was gone {self.idle.seconds:.1f} s later"
+            return Outcome("clean", outcome.judgement, reason)
+        findings = outcome.judgement.steady
+        why = all_expiring(findings)
+        if not why or not all_expiring(findings, self._endless(outcome.judgement)):
+            return outcome
+        waited = self._unless_it_is_gone(outcome)
+        if waited.verdict == "clean":
+            return waited
+        seconds = self.options.expiry
+        reason = (
+            f"what grew may expire by itself ({why}), and was still there after {seconds:g} idle"
+            " seconds: wait for it with a larger expiry, give the service a shorter time-out in"
+            " this test, or accept it with Allow"
+        )
+        return Outcome("inconclusive", outcome.judgement, reason)
+
+    def _endless(self, judgement: Judgement) -> frozenset[str]:
+        """Return the functions of sleeping goroutines that never return, as the program tells."""
+        functions = asleep(judgement.steady)
+        try:
+            program = self.service.program() if functions else None
+            return endless_functions(program, functions) if program else frozenset()
+        except (EcholeakError, OSError):  # without a proof the clock must tell
+            return frozenset()
+
+    def _unless_it_came_once(self, outcome: Outcome, ownership: Ownership) -> Outcome:
+        judgement = outcome.judgement
+        rounds = [item.iterations for item in self.measurement.rounds]
+        folds = [fold for one in judgement.unclear for fold in judgement.made_of[one]]
+        if not only_bursts(folds, rounds, self.options.detect, ownership):
+            return outcome
+        reason = "what grew came in one round alone, and of no request: a job of the clock's"
+        return Outcome("clean", judgement, reason)
+
+    def _unless_it_is_gone(self, outcome: Outcome) -> Outcome:
+        """Return clean where an idle wait shows that what grew goes away by itself."""
+        if outcome.verdict == "clean":
+            return outcome
+        seconds = self.options.expiry
+        if seconds:
+            self.measurement.idle(seconds)
+        if self._gone(outcome.judgement):
+            return Outcome("clean", outcome.judgement, f"what grew was gone {seconds:g} s later")
+        return outcome
+
+    def _gone(self, judgement: Judgement) -> bool:
+        """Tell whether what a judgement says grew has gone since, and nothing else grew with it."""
+        if judgement.rest_grows:
+            return False
+        whole = make_series([self.measurement.whole()], self.idle)
+        return gone(judgement.folds, whole, self.options.detect)
