@@ -66,6 +66,24 @@ def measured(service: Service) -> Measurement:
     return made
 
 
+def test_a_slow_warm_up_leaves_most_of_the_time_to_what_is_measured(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seconds = [0.0]
+    monkeypatch.setattr("time.monotonic", lambda: seconds[0])
+
+    def run(_first: int, count: int) -> None:
+        service.sent.append(count)
+        seconds[0] += 0.5 * count
+
+    monkeypatch.setattr(service, "run", run)
+    made = Measurement(cast(Any, service), cast(Any, service), "GET /", Clock.start(60), None)
+    made.warm_up(200)
+    assert 30 <= made.warmed_up < 45
+    made.round(200)
+    assert made.iterations > 75
+
+
 @pytest.mark.parametrize("pause", [0.0, 2.0])
 def test_a_round_sends_all_its_iterations(service: Service, pause: float) -> None:
     made = measured(service)

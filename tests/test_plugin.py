@@ -113,10 +113,14 @@ def test_ini_sets_numbers_and_the_service(pytester: pytest.Pytester) -> None:
         echoleak_env =
             A=1
             B=x y
+            TOKEN=hush-hush
         """
     )
     pytester.makepyfile(SHOW_OPTIONS)
     result = pytester.runpytest("-s")
+    (header,) = [line for line in result.outlines if line.startswith("echoleak: ")]
+    assert "hush" not in header
+    assert "env=A=... B=... TOKEN=..." in header
     result.assert_outcomes(passed=1)
     result.stdout.fnmatch_lines(
         [

@@ -18,6 +18,7 @@ from pytest_echoleak.pprof.frames import short_function
             "ttlcache.(*Cache).Start",
         ),
         ("net/http.(*conn).serve", "http.(*conn).serve"),
+        ("code.example/shop/pkg/api/v1.markSeen", "v1.markSeen"),
     ],
 )
 def test_a_function_as_a_developer_writes_it(symbol: str, short: str) -> None:

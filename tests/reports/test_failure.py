@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pytest_echoleak.reports.failure import failure_text
-from pytest_echoleak.results import HeldBy, LeakReport, Location
+from pytest_echoleak.results import SHARED_BLOCKS, HeldBy, LeakReport, Location
 from tests.reports.made import AUDIT, HANDLER, READ_REQUEST, SERVE, goroutine, heap, leak, report
 
 
@@ -122,6 +122,12 @@ def test_what_the_users_line_called_is_shown_down_to_the_allocation() -> None:
     deep = failure_text(leak(heap(stack=(*[grow] * 9, HANDLER, SERVE))))
     assert deep.count("bytes.growSlice") == 4
     assert "(and 5 frames up to it)" in deep
+
+
+def test_what_stands_at_no_line_has_no_line() -> None:
+    shared = Location(SHARED_BLOCKS, "", 0)
+    text = failure_text(report(verdict="leak", findings=(heap(location=shared, stack=()),)))
+    assert "exact   (shared small blocks)\n" in text
 
 
 def test_the_place_is_one_that_terminals_and_editors_follow() -> None:
