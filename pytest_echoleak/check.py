@@ -26,9 +26,10 @@ from pytest_echoleak.results import Bounds, LeakReport, Progress
 from pytest_echoleak.schedule import (
     confirming_round,
     idle_seconds,
-    last_growth,
+    is_clear,
     next_round,
     pause_share,
+    waits_for,
 )
 from pytest_echoleak.series import Held, Kind, Round, make_series
 from pytest_echoleak.service import EchoService
@@ -38,7 +39,7 @@ from pytest_echoleak.silence import refuse_silence
 from pytest_echoleak.steadiness import STEADY_ROUNDS
 from pytest_echoleak.tolerance import Allow
 from pytest_echoleak.trials import attributed
-from pytest_echoleak.verdict import FEWEST_PROVEN, Judgement, bounds, conclude, judge
+from pytest_echoleak.verdict import FEWEST_PROVEN, Judgement, bounds, conclude, folds_of, judge
 from pytest_echoleak.workload.driver import driving
 from pytest_echoleak.workload.workload import Workload, WorkloadLike, to_workload
 
@@ -279,7 +280,7 @@ class _Check:
             return 0
         if judgement.certain or self._clock.over or self._kept_too_much():
             return 0
-        steady = [fold for one in judgement.steady for fold in judgement.made_of[one]]
+        steady = folds_of(judgement, judgement.steady)
         return confirming_round(self._round_iterations, steady, self._options.detect)
 
     @property
@@ -290,14 +291,15 @@ class _Check:
         """Return how many iterations to go on for, 0 where there is an end to it."""
         if self._clock.over or self._kept_too_much():
             return 0
-        options = self._options
-        unclear = [fold for one in judgement.unclear for fold in judgement.made_of[one]]
+        options, rounds = self._options, self._round_iterations
+        steady = folds_of(judgement, judgement.steady)
+        unclear = folds_of(judgement, judgement.unclear)
         return next_round(
             self._measurement.iterations,
             options.plateau,
-            steady=judgement.clear,
+            steady=is_clear(steady, rounds, options.detect, options.plateau),
             detect=options.detect,
-            last_grew=last_growth(unclear, self._round_iterations),
+            last_grew=waits_for(unclear, steady, rounds, options.plateau),
         )
 
     def _judge(self) -> Judgement:

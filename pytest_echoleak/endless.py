@@ -3,7 +3,8 @@
 A loop without a way out compiles to code without a return instruction, `for { time.Sleep(d) }` as
 well as one whose body calls for hours. `go tool objdump` reads it, for every architecture in Go's
 own names. Nor may anything be in it that ends a function otherwise: a panic of the program's own
-(the runtime's, for an index out of range, say, are faults), or runtime.Goexit.
+(the runtime's, for an index out of range, say, are faults), or runtime.Goexit. What it calls may
+have these: so the clock is asked, too (outcome.py).
 """
 
 from __future__ import annotations

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 
+from pytest_echoleak.capacity import outgrows
 from pytest_echoleak.folding import READ_REQUEST, Fold
 from pytest_echoleak.results import Finding
 from pytest_echoleak.series import Growth, Series
 from pytest_echoleak.trends import excluded, in_steps
 
 _LEFT_SHARE = 0.1
+# What is rarer than `detect` has not gone for that.
+_MOSTLY_LEFT = 0.5
+_FEW_LEFT = 10
 _GOS_OWN = ("runtime.", "time.")
 
 # function -> what it means that something was allocated below it, or sleeps in it
@@ -88,14 +92,15 @@ def gone(grown: Sequence[Fold], whole: Series, detect: float) -> bool:
 
     `whole` is the series of one round, from before the check until now. Objects and goroutines are
     counted, or bytes where few objects hold many: but a map whose entries are gone, that the same
-    function put there, keeps its capacity.
+    function put there, keeps its capacity, if it did not outgrow them.
     """
     counted = [fold for fold in grown if not in_steps(fold.growth)]
     if not all(_is_gone(fold, whole, detect) for fold in counted):
         return False
     emptied = {fold.frame.function for fold in counted}
     return all(
-        _bytes_are_gone(fold, whole) or fold.frame.function in emptied
+        _bytes_are_gone(fold, whole)
+        or (fold.frame.function in emptied and not outgrows(fold, counted))
         for fold in grown
         if in_steps(fold.growth)
     )
@@ -103,7 +108,8 @@ def gone(grown: Sequence[Fold], whole: Series, detect: float) -> bool:
 
 def _is_gone(fold: Fold, whole: Series, detect: float) -> bool:
     left = sum(sum(growth.count) for growth in _left(fold, whole))
-    return excluded(left, sum(whole.iterations), detect)
+    most = max(_MOSTLY_LEFT * sum(fold.growth.count), _FEW_LEFT)
+    return left <= most and excluded(left, sum(whole.iterations), detect)
 
 
 def _bytes_are_gone(fold: Fold, whole: Series) -> bool:

@@ -8,9 +8,7 @@
   of a hundred calls may take another branch each time.
 - Lines of *several functions* that one of the user's called are judged together, too:
   spreading.py.
-- What grows *in steps of bytes* where objects come and go is a container's capacity, which never
-  shrinks: as large as the most objects that it ever held. It is judged where it grew by more than
-  these rose, or went on when these had risen to their height.
+- What grows in steps of bytes where objects come and go may be a container's *room*: capacity.py.
 - *Shared small blocks* are judged together (small_blocks.py).
 """
 
@@ -19,8 +17,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import accumulate
 
+from pytest_echoleak.capacity import is_capacity
 from pytest_echoleak.folding import Fold, fold_stacks, place_of
 from pytest_echoleak.ownership import Ownership
 from pytest_echoleak.pprof.frames import Frame, Stack
@@ -28,18 +26,12 @@ from pytest_echoleak.results import SHARED_BLOCKS
 from pytest_echoleak.series import Growth
 from pytest_echoleak.small_blocks import candidates, is_block, shared
 from pytest_echoleak.spreading import with_spread
-from pytest_echoleak.steadiness import STEADY_ROUNDS
-from pytest_echoleak.trends import Trend, in_steps, trend
+from pytest_echoleak.trends import Trend, trend
 
 _UNBALANCED_SHARE = 0.05
 _UNBALANCED_OBJECTS = 2
-# For each object by which the most that was held rose: a slice of pointers has up to twice the room
-# that it needs, and between two snapshots there may have been more.
-_CAPACITY_BYTES = 24
-# Nearly the most that was held. A step or two may come later: of what was between two snapshots.
-_HEIGHT_SHARE = 0.8
-_LATE_SHARE = 0.5
-_POINTER_BYTES = 8
+# Iterations at the rate `detect`: as many as the plateau has, at the defaults of both.
+_EVENTS_OF_ROOM = 100
 SHARED = Frame(SHARED_BLOCKS, "", 0)
 
 
@@ -108,24 +100,6 @@ class _Judging:
                 left.append(fold_stacks(fold.kind, parts, self._ownership))
         return left
 
-    def _is_capacity(self, fold: Fold) -> bool:
-        """Tell whether a fold grows by no more than what holds the objects of its function takes.
-
-        A window over the last second takes more when requests get faster, and keeps it.
-        """
-        if fold.kind != "heap" or not fold.own or not in_steps(fold.growth):
-            return False
-        highest = [
-            list(accumulate(accumulate(one.growth.count), max, initial=0.0))[1:]
-            for one in self._folds
-            if one.kind == "heap" and one.frame.function == fold.frame.function
-            if min(one.growth.count) < 0
-        ]
-        rose = [sum(levels) for levels in zip(*highest, strict=True)]
-        if not rose or sum(fold.growth.bytes) > _CAPACITY_BYTES * rose[-1]:
-            return False
-        return not _goes_on(fold.growth.bytes, rose)
-
     def _separately(self, folds: Sequence[Fold]) -> list[tuple[Fold, Trend]]:
         growing: list[tuple[Fold, Trend]] = []
         functions: defaultdict[str, list[Fold]] = defaultdict(list)
@@ -134,8 +108,9 @@ class _Judging:
             if found is Trend.EXCLUDED and (rising := self._rising(fold)):
                 grown, found = rising, self._trend(rising.growth)
             if found is not Trend.EXCLUDED:
-                if not self._is_capacity(grown):
-                    growing.append((grown, found))
+                if is_capacity(grown, self._folds):
+                    found = self._of_room()
+                growing.append((grown, found))
             elif fold.own and fold.kind == "heap":
                 functions[fold.frame.function].append(fold)
         known = {fold.frame.function for fold, _ in growing}
@@ -144,6 +119,11 @@ class _Judging:
                 growing += self._together(lines)
         growing = [one for one in growing if one[1] is not Trend.EXCLUDED]
         return with_spread(growing, folds, self._iterations, self._detect, self._ownership)
+
+    def _of_room(self) -> Trend:
+        """Return what room does: nothing, once what it is for has long been there."""
+        long_ago = self._detect * sum(self._iterations) >= _EVENTS_OF_ROOM
+        return Trend.EXCLUDED if long_ago else Trend.UNCLEAR
 
     def _rising(self, fold: Fold) -> Fold | None:
         """Return the stacks of a still fold that grow behind others that shrink."""
@@ -160,15 +140,6 @@ class _Judging:
         parts = {stack: growth for fold in lines for stack, growth in fold.parts.items()}
         whole = fold_stacks("heap", parts, self._ownership)
         return [(whole, self._trend(whole.growth))]
-
-
-def _goes_on(size_bytes: Sequence[float], rose: Sequence[float]) -> bool:
-    """Tell whether room went on growing, by much, when what needs it had come to its height."""
-    height = next(place for place, most in enumerate(rose) if most >= _HEIGHT_SHARE * rose[-1])
-    needed = max(sum(size_bytes[: height + 1]), _POINTER_BYTES * rose[height])
-    late = size_bytes[height + 1 :]
-    steps = sum(grown > 0 for grown in late)
-    return steps >= STEADY_ROUNDS and sum(late) > _LATE_SHARE * needed
 
 
 def _unaccused(fold: Fold) -> Fold:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pytest_echoleak.bursts import only_bursts
@@ -11,10 +12,10 @@ from pytest_echoleak.expiry import all_expiring, asleep, gone
 from pytest_echoleak.measurement import Measurement
 from pytest_echoleak.options import Options
 from pytest_echoleak.ownership import Ownership
-from pytest_echoleak.results import VerdictName
+from pytest_echoleak.results import Finding, VerdictName
 from pytest_echoleak.series import Round, make_series
 from pytest_echoleak.service import EchoService
-from pytest_echoleak.verdict import Judgement
+from pytest_echoleak.verdict import Judgement, folds_of
 
 
 @dataclass(frozen=True)
@@ -54,10 +55,10 @@ class Patience:
             return Outcome("clean", outcome.judgement, reason)
         findings = outcome.judgement.steady
         why = all_expiring(findings)
-        if not why or not all_expiring(findings, self._endless(outcome.judgement)):
+        if not why:
             return outcome
         waited = self._unless_it_is_gone(outcome)
-        if waited.verdict == "clean":
+        if waited.verdict == "clean" or not all_expiring(findings, self._endless(findings)):
             return waited
         seconds = self.options.expiry
         reason = (
@@ -67,9 +68,9 @@ class Patience:
         )
         return Outcome("inconclusive", outcome.judgement, reason)
 
-    def _endless(self, judgement: Judgement) -> frozenset[str]:
+    def _endless(self, findings: Sequence[Finding]) -> frozenset[str]:
         """Return the functions of sleeping goroutines that never return, as the program tells."""
-        functions = asleep(judgement.steady)
+        functions = asleep(findings)
         try:
             program = self.service.program() if functions else None
             return endless_functions(program, functions) if program else frozenset()
@@ -79,7 +80,7 @@ class Patience:
     def _unless_it_came_once(self, outcome: Outcome, ownership: Ownership) -> Outcome:
         judgement = outcome.judgement
         rounds = [item.iterations for item in self.measurement.rounds]
-        folds = [fold for one in judgement.unclear for fold in judgement.made_of[one]]
+        folds = folds_of(judgement, judgement.unclear)
         if not only_bursts(folds, rounds, self.options.detect, ownership):
             return outcome
         reason = "what grew came in one round alone, and of no request: a job of the clock's"

@@ -20,6 +20,7 @@ _GOLDEN = (math.sqrt(5) - 1) / 2
 _SETTLED = 15_000
 # So many leaking iterations at the rate `detect` are enough to tell their line from chance.
 _EVENTS = 200
+_CLEAR_FACTOR = 2
 _MOST_SILENCE = 2.0
 # As many as silence must last to exclude a leak (trends.py).
 _CONFIRMING_EVENTS = 20
@@ -28,6 +29,32 @@ _PAUSE = 2.0
 _SHORTEST_IDLE_SECONDS = 1.1
 _IDLE_EVENTS = 20
 _LONGEST_IDLE_SECONDS = 5.0
+
+
+def is_clear(folds: Sequence[Fold], rounds: Sequence[int], detect: float, plateau: int) -> bool:
+    """Tell whether some of `folds`, that grow steadily, needs no more iterations to be told.
+
+    What comes nearly as rarely as `detect` asks for takes longer, and so does what grows in steps:
+    a container that was full before the plateau has had its last one by then.
+    """
+    often = _CLEAR_FACTOR * detect * sum(rounds)
+    return any(
+        sum(fold.growth.count) >= often
+        or (sum(fold.growth.count) <= 0 and last_growth([fold], rounds) > plateau)
+        for fold in folds
+    )
+
+
+def waits_for(
+    unclear: Sequence[Fold], steady: Sequence[Fold], rounds: Sequence[int], plateau: int
+) -> int:
+    """Return after how many iterations anything grew last that may have come to its end since.
+
+    What is steady may, where it grows in steps: if its last came before the plateau.
+    """
+    steps = [fold for fold in steady if in_steps(fold.growth)]
+    full = [fold for fold in steps if last_growth([fold], rounds) <= plateau]
+    return last_growth([*unclear, *full], rounds)
 
 
 def next_round(
@@ -99,7 +126,8 @@ def confirming_round(rounds: Sequence[int], folds: Sequence[Fold], detect: float
     """
     if all(is_whole(fold.growth.count, rounds) for fold in folds):
         return 0
-    return max(rounds[-1], min(math.ceil(_CONFIRMING_EVENTS / detect), sum(rounds)))
+    enough = min(math.ceil(_CONFIRMING_EVENTS / detect), sum(rounds))
+    return max(min(rounds[-1], 2 * enough), enough)
 
 
 def idle_seconds(rounds: Sequence[Round], folds: Sequence[Fold]) -> float:

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import pairwise
 from typing import Literal, TypeAlias
 
 from pytest_echoleak.ownership import (
@@ -146,8 +147,9 @@ def make_series(
     What grew in the `idle` round, with the same snapshots and no load, is ours or the clock's, and
     is subtracted: per request of ours where it is a whole number per request, else per second. A
     stack that surely grows by the clock, at a third of its rate under load or more, is all its.
-    What went in the idle round is taken from the round behind it: what requests put there must
-    grow beyond what it was when the load paused, or it only comes and goes by the clock.
+    What went in an idle round, this or an earlier one, is taken from the round behind it: what
+    requests put there must grow beyond what it was when the load paused, or it only comes and goes
+    by the clock.
     `unreachable` are all goroutines that were proved so after the last round.
     """
     rounds = tuple(rounds)
@@ -177,11 +179,15 @@ def _stack_growth(
     rounds: tuple[Round, ...], idle: Round | None, kind: Kind
 ) -> Mapping[Stack, Growth]:
     changes = [item.changes(kind) for item in rounds]
+    pauses = [pause.changes(kind) if pause else {} for pause in _pauses(rounds)]
     resting = idle.changes(kind) if idle else {}
     none = Held(0, 0)
     result = {}
     for stack in {stack for change in changes for stack in change}:
-        grown = [change.get(stack, none) for change in changes]
+        grown = [
+            _without_what_went(change.get(stack, none), pause.get(stack, none))
+            for change, pause in zip(changes, pauses, strict=True)
+        ]
         if idle is not None and stack in resting:
             own = resting[stack]
             grown = [
@@ -190,6 +196,21 @@ def _stack_growth(
             ]
         result[stack] = Growth(tuple(h.count for h in grown), tuple(h.bytes for h in grown))
     return result
+
+
+def _pauses(rounds: tuple[Round, ...]) -> list[Round | None]:
+    """Return for each round the idle one before it, None where it followed another at once."""
+    found: list[Round | None] = [None]
+    for one, other in pairwise(rounds):
+        idled = one.after is not other.before
+        found.append(Round(0, one.after, other.before) if idled else None)
+    return found
+
+
+def _without_what_went(held: Held, pause: Held) -> Held:
+    if pause.count > 0 or pause.bytes > 0:
+        return held
+    return Held(held.count + pause.count, held.bytes + pause.bytes)
 
 
 def _came_unreachable(
@@ -230,7 +251,10 @@ def _total_growth(rounds: tuple[Round, ...], idle: Round | None) -> Growth:
             item.after.inuse_bytes - item.before.inuse_bytes,
         )
 
-    grown = [change(item) for item in rounds]
+    grown = [
+        _without_what_went(change(item), change(pause) if pause else Held(0, 0))
+        for item, pause in zip(rounds, _pauses(rounds), strict=True)
+    ]
     if idle is not None:
         own = change(idle)
         grown = [
@@ -290,8 +314,7 @@ def _without_own(
 ) -> Held:
     """Subtract what the idle round shows to be ours or the clock's."""
     if own.count <= 0 and own.bytes <= 0:
-        went = item.before is idle.after
-        return Held(held.count + own.count, held.bytes + own.bytes) if went else held
+        return held
     ours = max(_own_requests(idle, kind), 1)
     requests = _own_requests(item, kind) / ours
     ticks = max(requests, item.seconds / max(idle.seconds, 1e-3))

@@ -1,7 +1,8 @@
 """Growth that is spread over several functions: what one of the user's called, all together.
 
 Below one function, say a middleware, all that a service has may move a little: what is rarer than
-`_FLOOR_OBJECTS` per iteration is not looked for. A caller that grows steadily tells what is unclear
+`_FLOOR_OBJECTS` per iteration is not looked for. What several functions keep of the same requests
+counts once: no request leaks more often for it. A caller that grows steadily tells what is unclear
 of each function that it called; one that is unclear says nothing where one of these is, too.
 """
 
@@ -18,6 +19,7 @@ from pytest_echoleak.series import Growth
 from pytest_echoleak.trends import Trend, trend
 
 _FLOOR_OBJECTS = 0.03
+_FEW_OBJECTS = 4  # may come in the same rounds by chance
 
 
 @dataclass
@@ -58,7 +60,7 @@ def with_spread(
         whole = replace(
             fold_stacks("heap", caller.stacks, ownership), frame=caller.frame, spread=True
         )
-        does = trend(whole.growth, iterations, max(detect, _FLOOR_OBJECTS), places)
+        does = trend(_events(caller), iterations, max(detect, _FLOOR_OBJECTS), places)
         judged[does].append(whole)
     steady, told = _apart(judged[Trend.STEADY], set())
     kept = [one for one in growing if one not in heap or told.isdisjoint(one[0].parts)]
@@ -69,6 +71,19 @@ def with_spread(
         *((fold, Trend.STEADY) for fold in steady),
         *((fold, Trend.UNCLEAR) for fold in unclear),
     ]
+
+
+def _events(caller: Caller) -> Growth:
+    """Return the growth below a caller, what always moved in step (of one request) but once."""
+    rounds = len(next(iter(caller.stacks.values())).count)
+    several: dict[tuple[float, ...], Growth] = {}
+    single = list[Growth]()
+    for growth in caller.stacks.values():
+        if sum(map(abs, growth.count)) < _FEW_OBJECTS:
+            single.append(growth)
+        else:
+            several.setdefault(growth.count, growth)
+    return Growth.total((*single, *several.values()), rounds)
 
 
 def _apart(folds: Iterable[Fold], known: set[Stack]) -> tuple[list[Fold], set[Stack]]:

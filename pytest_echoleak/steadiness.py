@@ -10,6 +10,7 @@ places that moved: a service has thousands, and each is a chance to err.
 - What slows down is no line: the last third must grow at three fifths of the rate before it or
   more, each of the last three rounds at three quarters of it, but for chance. What fills is bent,
   and bends make for scatter.
+- What slowed down with each doubling of the check is none, either, as straight as its last half is.
 - Objects that always come as so many at once (a connection prepares its statements) are one event.
 - A service may start to leak late, or a cache may fill at the same place first: the line need not
   begin with the check, but it must hold for the last half of the iterations and three rounds.
@@ -30,6 +31,9 @@ _SHORTEST_SHARE = 0.5  # of the iterations, over which the line must hold
 _KEPT_RATE = 0.6
 _KEPT_RATE_OF_ROUND = 0.75
 _DEVIATIONS = 4
+_BENT_RATE = 0.8
+_BENT_DEVIATIONS = 2
+_BENT_HALF = 0.9
 # What doubles may have done so just before a round, or just after.
 _KEPT_RATE_OF_STEPS = 0.4
 ENOUGH_SHARE = 0.7  # of 100 events that are expected, chance leaves as few as 70
@@ -50,6 +54,8 @@ def rises(
     `places`: among how many places that moved this one was looked for.
     """
     total = sum(iterations)
+    if _bends(values, iterations):
+        return False
     for start in range(len(values) - STEADY_ROUNDS + 1):
         part, runs = values[start:], iterations[start:]
         length = sum(runs)
@@ -149,6 +155,39 @@ def _slows_down(values: Sequence[float], iterations: Sequence[int]) -> bool:
         if values[place] < least:
             return True
     return False
+
+
+def _bends(values: Sequence[float], iterations: Sequence[int]) -> bool:
+    """Tell whether growth slowed down, by more than chance, whenever the check had doubled.
+
+    So does a cache that fills with keys of which some are asked for far more often than others;
+    over its last half alone it looks like a line. A leak at the place of a cache that is full by
+    now goes on as fast as it did.
+    """
+    grown, runs = _in_longer_rounds(values, iterations)
+    if len(grown) < STEADY_ROUNDS or min(grown) < 0:
+        return False
+    together = at_once(values)
+    for place in range(1, len(grown)):
+        expected = grown[place - 1] / runs[place - 1] * runs[place]
+        chance_alone = expected - _BENT_DEVIATIONS * math.sqrt(expected * together)
+        if grown[place] >= min(_BENT_RATE * expected, chance_alone):
+            return False
+    return _second_half_share(values, iterations, runs[-1]) < _BENT_HALF
+
+
+def _second_half_share(values: Sequence[float], iterations: Sequence[int], last: int) -> float:
+    """Return how fast the last iterations grew, beside those before them, of the `last` ones."""
+    first_value = second_value = 0.0
+    first_runs = second_runs = 0
+    for value, n in zip(reversed(values), reversed(iterations), strict=True):
+        if 2 * second_runs < last:
+            second_value, second_runs = second_value + value, second_runs + n
+        elif first_runs + second_runs < last:
+            first_value, first_runs = first_value + value, first_runs + n
+    if not first_runs or first_value <= 0:
+        return 1.0
+    return second_value / second_runs / (first_value / first_runs)
 
 
 def _goes_on(values: Sequence[float], iterations: Sequence[int]) -> bool:

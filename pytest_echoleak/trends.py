@@ -11,8 +11,8 @@
   A healthy service is never quite still; but what fills, fills up, and a leak goes on.
 - *Steady*: see steadiness.py. Where few objects hold many bytes (a slice that doubles, a map, a
   buffer replaced by a larger one) bytes are judged. Slabs that each iteration adds some bytes to
-  come more rarely than `detect`, but at even distances: what comes at random looks so, too, in a
-  quarter of a percent of the checks at most.
+  come more rarely than `detect`, but at even distances. So do samples of the requests: that is
+  *unclear*.
 - Else it is *unclear*.
 """
 
@@ -25,7 +25,7 @@ from enum import Enum
 
 from pytest_echoleak.options import SEVERAL_LOOKS_FACTOR
 from pytest_echoleak.series import Growth
-from pytest_echoleak.steadiness import at_once, climbs, is_line, rises
+from pytest_echoleak.steadiness import at_once, climbs, rises
 
 _LATER_LOOKS_FACTOR = SEVERAL_LOOKS_FACTOR + math.log(10)
 # Events at the rate `detect` in the iterations of a first look; later looks see more.
@@ -50,7 +50,6 @@ _SLAB_BYTES = 512
 _ADDED_TO_SLABS_BYTES = 8.0
 _SLAB_SCATTER = 1.0
 _MOST_OF_SLAB = 4  # objects, say a header and its buffer
-_ENOUGH_SLABS = 20
 
 
 class Trend(Enum):
@@ -70,9 +69,8 @@ def trend(growth: Growth, iterations: Sequence[int], detect: float, places: int 
     if max(growth.count, default=0) <= 0 and max(growth.bytes, default=0) <= 0:
         return Trend.EXCLUDED
     steps = in_steps(growth)
-    if not steps and (number := slabs(growth, iterations, detect)):
-        enough = number >= _ENOUGH_SLABS and is_line(growth.count, iterations, places)
-        return Trend.STEADY if enough else Trend.UNCLEAR
+    if not steps and in_slabs(growth, iterations, detect):
+        return Trend.UNCLEAR
     if _excluded_by_last_rounds(growth, iterations, detect, steps):
         return Trend.EXCLUDED
     if rises(growth.count, iterations, detect, places):
@@ -166,8 +164,8 @@ class _Hidden:
         )
 
 
-def slabs(growth: Growth, iterations: Sequence[int], detect: float) -> int:
-    """Return how many slabs came, one by one and always after the same number of iterations.
+def in_slabs(growth: Growth, iterations: Sequence[int], detect: float) -> bool:
+    """Tell whether slabs came, one by one and always after the same number of iterations.
 
     So do those that each iteration adds to: what comes at random scatters by more than one in some
     round, but for chance, and is none. A slab is a large object, or several that always come
@@ -176,14 +174,13 @@ def slabs(growth: Growth, iterations: Sequence[int], detect: float) -> int:
     count, size_bytes, total = sum(growth.count), sum(growth.bytes), sum(iterations)
     together = min(at_once(growth.count), _MOST_OF_SLAB)
     if count <= together or count / together >= detect * total:
-        return 0
+        return False
     if size_bytes < max(_SLAB_BYTES * count, _ADDED_TO_SLABS_BYTES * total):
-        return 0
-    evenly = all(
+        return False
+    return all(
         abs(number - count * n / total) <= _SLAB_SCATTER * together
         for number, n in zip(growth.count, iterations, strict=True)
     )
-    return int(count / together) if evenly else 0
 
 
 def in_steps(growth: Growth) -> bool:

@@ -38,7 +38,7 @@ from pytest_echoleak.results import Bounds, Evidence, Finding, with_counts_of
 from pytest_echoleak.series import Growth, Held, Kind, Series
 from pytest_echoleak.steadiness import ENOUGH_SHARE
 from pytest_echoleak.tolerance import Tolerance
-from pytest_echoleak.trends import Trend, in_steps, slabs, trend
+from pytest_echoleak.trends import Trend, trend
 
 _SURE_GOROUTINES = 1_000
 FEWEST_PROVEN = 3
@@ -46,7 +46,6 @@ _STEP_RATIO = 0.9
 _STEP_OBJECTS = 5
 _STEP_SHARE = 0.1
 _MOSTLY = 0.9
-_CLEAR_FACTOR = 2
 _MOST_LINES = 8
 # Entry functions of goroutines that serve whatever comes, not one request's leak.
 _SHARED_ENTRIES = frozenset({"net/http.(*conn).serve", "runtime.goexit"})
@@ -64,8 +63,6 @@ class Judgement:
     - `folds`: what the findings of both were made of; `made_of`: each of them by itself.
     - `certain`: the steady ones need no more iterations to be called leaks; `proven`: for some the
       collector proves that they can never end.
-    - `clear`: some steady one is well above `detect`, or grows in steps or slabs; what is near it
-      takes longer to tell.
     - `too_short`: whatever grew or not, so few iterations cannot show a leak as rare as `detect`.
     - `untouched`: nothing at all stayed, beside what was accepted: `tolerated` tells that something
       grew within the tolerance, `allowed` that something did which an Allow matches.
@@ -78,7 +75,6 @@ class Judgement:
     folds: tuple[Fold, ...]
     certain: bool
     proven: bool
-    clear: bool
     too_short: bool
     untouched: bool
     tolerated: bool
@@ -129,7 +125,6 @@ def judge(
             and not _is_nobodys(steady, unclear)
         ),
         proven=any(fold in proven for fold in steady),
-        clear=any(_is_clear(fold, series.iterations, detect) for fold in steady),
         too_short=sum(series.iterations) * detect < NO_EVENT_FACTOR,
         untouched=not any(map(_grew, folds.open)),
         tolerated=len(beyond) < len(growing),
@@ -139,6 +134,11 @@ def judge(
         unused_allows=folds.unused_allows,
         made_of={**found_steady, **found_unclear},
     )
+
+
+def folds_of(judgement: Judgement, findings: Sequence[Finding]) -> list[Fold]:
+    """Return what some of a judgement's findings are made of."""
+    return [fold for one in findings for fold in judgement.made_of[one]]
 
 
 def conclude(
@@ -181,12 +181,6 @@ def _tells_of_heap(one: tuple[Fold, Trend]) -> bool:
 
 def _grew(fold: Fold) -> bool:
     return sum(fold.growth.count) > 0 or sum(fold.growth.bytes) > 0
-
-
-def _is_clear(fold: Fold, iterations: Sequence[int], detect: float) -> bool:
-    growth = fold.growth
-    often = sum(growth.count) >= _CLEAR_FACTOR * detect * sum(iterations)
-    return often or in_steps(growth) or slabs(growth, iterations, detect) > 0
 
 
 def _beside(unclear: Sequence[Fold], goroutines: Sequence[Fold]) -> list[Fold]:

@@ -11,11 +11,11 @@ from pytest_echoleak.allowing import Allowance
 from pytest_echoleak.options import Options
 from pytest_echoleak.ownership import Ownership
 from pytest_echoleak.pprof.frames import Frame, Stack
-from pytest_echoleak.schedule import next_round
+from pytest_echoleak.schedule import is_clear, next_round
 from pytest_echoleak.series import Growth, Held, Kind, Series
 from pytest_echoleak.services.instance import Module
 from pytest_echoleak.tolerance import Tolerance
-from pytest_echoleak.verdict import Judgement, conclude, judge
+from pytest_echoleak.verdict import Judgement, conclude, folds_of, judge
 
 OWN = Ownership((Module("example.com/shop"),), ())
 SERVE = Frame("net/http.(*conn).serve", "/go/src/net/http/server.go", 2000)
@@ -98,7 +98,9 @@ def check(grow: Grow, *, goroutines: bool = False, options: Options | None = Non
         verdict = conclude(judgement, exhausted=False)
         wanted = 0
         if verdict is None:
-            wanted = next_round(sum(iterations), options.plateau, steady=judgement.clear)
+            steady = folds_of(judgement, judgement.steady)
+            clear = is_clear(steady, iterations, options.detect, options.plateau)
+            wanted = next_round(sum(iterations), options.plateau, steady=clear)
         if not wanted:
             final = conclude(judgement, exhausted=True)
             assert final is not None

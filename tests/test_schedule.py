@@ -8,16 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_echoleak.folding import Fold
+from pytest_echoleak.folding import Fold, fold_stacks
 from pytest_echoleak.schedule import (
     confirming_round,
     idle_seconds,
+    is_clear,
     last_growth,
     next_round,
     pause_share,
 )
 from pytest_echoleak.series import Growth, Round
-from tests.made_series import HANDLER, SITE, growth
+from tests.made_series import HANDLER, OWN, SITE, growth
 from tests.made_snapshots import snapshot
 
 
@@ -96,7 +97,7 @@ class TestConfirmingRound:
     def test_what_the_clock_may_have_filled_must_grow_again(self) -> None:
         """Silence in so many iterations excludes a leak at `detect`."""
         folds = [self.fold(400, 800), self.fold(100, 210)]
-        assert confirming_round((4_000, 8_000), folds, 0.01) == 8_000
+        assert confirming_round((4_000, 8_000), folds, 0.01) == 4_000
         assert confirming_round((4_000, 800), folds, 0.01) == 2_000
 
     def test_a_short_check_does_not_become_a_long_one(self) -> None:
@@ -126,3 +127,23 @@ class TestIdleSeconds:
 
     def test_nothing_grew(self) -> None:
         assert idle_seconds(self.rounds, []) == 0
+
+
+LONGER = (381, 381, 381, 2286, 1429, 1228, 1160, 1109, 1645)
+
+
+@pytest.mark.parametrize(
+    ("what", "clear"),
+    [
+        (growth((*LONGER, 2000)), True),
+        (growth((0, 0, 0, 0, 14, 12, 12, 11, 16, 20)), False),  # as rare as it can be, and late
+        (growth((4, 4, 4, 23, 14, 12, 12, 11, 16, 20)), False),
+        (Growth((0,) * 10, (8e3, 0, 8e3, 3e4, 0, 0, 6e4, 0, 0, 1e5)), True),
+        (Growth((0,) * 10, (8e3, 0, 8e3, 3e4, 0, 0, 6e4, 0, 1e5, 0)), False),  # full, it may be
+    ],
+)
+def test_what_is_near_detect_or_had_its_last_step_takes_longer_to_tell(
+    what: Growth, clear: bool
+) -> None:
+    fold = fold_stacks("heap", {SITE: what}, OWN)
+    assert is_clear([fold], (*LONGER, 2000), 0.01, 10_000) == clear

@@ -114,15 +114,15 @@ def counts_of(rate: float, rounds: tuple[int, ...]) -> list[int]:
 
 @pytest.mark.parametrize(
     ("every", "objects", "size_bytes"),
-    [(256, 1, 4096), (200, 1, 2048), (128, 1, 1024), (256, 2, 2060)],
+    [(256, 1, 4096), (200, 1, 2048), (128, 1, 1100), (256, 2, 2060)],
 )
-def test_slabs_that_each_iteration_adds_to_are_a_leak(
+def test_slabs_that_each_iteration_adds_to_are_never_excluded(
     every: int, objects: int, size_bytes: int
 ) -> None:
-    """Though none of a hundred iterations allocates one."""
+    """Though none of a hundred iterations allocates one. Samples of requests come so, too."""
     counts = [objects * count for count in counts_of(1 / every, LONGER)]
     assert trend(growth(counts[:3], size_bytes), LONGER[:3], 0.01) is Trend.UNCLEAR
-    assert trend(growth(counts, size_bytes), LONGER, 0.01) is Trend.STEADY
+    assert trend(growth(counts, size_bytes), LONGER, 0.01) is Trend.UNCLEAR
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,6 @@ from tests.made_series import (
 )
 
 ROUNDS = (346, 346, 346)
-LONGER = (381, 381, 381, 2286, 1429, 1228, 1160, 1109, 1645)
 
 
 class TestConstantGrowth:
@@ -69,21 +68,6 @@ class TestConstantGrowth:
         assert (course.verdict, course.iterations) == ("leak", (381, 381, 381))
         (finding,) = course.judgement.steady
         assert (finding.kind, finding.goroutines_per_iteration) == ("goroutine", 1.0)
-
-    @pytest.mark.parametrize(
-        ("what", "clear"),
-        [
-            (growth((381, 381, 381, 2286, 1429, 1228, 1160, 1109, 1645)), True),
-            (growth((0, 0, 0, 0, 14, 12, 12, 11, 16)), False),  # as rare as it can be, and late
-            (growth((4, 4, 4, 23, 14, 12, 12, 11, 16)), False),
-            (growth((1, 2, 1, 9, 6, 5, 4, 4, 7), 4096), True),  # slabs
-            (Growth((0,) * 9, (8e3, 0, 8e3, 3e4, 3e4, 0, 6e4, 0, 1e5)), True),  # steps
-        ],
-    )
-    def test_what_is_near_detect_takes_longer_to_tell(self, what: Growth, clear: bool) -> None:
-        judgement = judged(series(LONGER, {SITE: what}))
-        assert judgement.steady
-        assert judgement.clear == clear
 
     def test_a_pool_of_hundreds_is_given_time_to_be_full(self) -> None:
         course = check(filling(900, 0), goroutines=True)
@@ -211,14 +195,14 @@ class TestStaircases:
     def test_a_slice_that_doubles_is_a_leak(self, element_bytes: int) -> None:
         course = check(appended(lambda size: 2 * size, element_bytes))
         assert course.verdict == "leak"
-        assert sum(course.iterations) <= 15_000
+        assert sum(course.iterations) <= 20_000
 
     @pytest.mark.parametrize("element_bytes", [8, 16, 64])
     def test_a_slice_that_grows_as_gos_append_does_is_a_leak(self, element_bytes: int) -> None:
         go = lambda n: 2 * n if n < 256 else n + (n + 768) // 4  # noqa: E731
         course = check(appended(go, element_bytes))
         assert course.verdict == "leak"
-        assert sum(course.iterations) <= 15_000
+        assert sum(course.iterations) <= 20_000
 
 
 class TestTotals:

@@ -12,11 +12,11 @@ from pytest_echoleak.expiry import gone
 from pytest_echoleak.options import Options
 from pytest_echoleak.ownership import Ownership
 from pytest_echoleak.pprof.frames import Frame, Stack
-from pytest_echoleak.schedule import confirming_round, last_growth, next_round
+from pytest_echoleak.schedule import confirming_round, is_clear, next_round, waits_for
 from pytest_echoleak.series import Growth, Series
 from pytest_echoleak.services.instance import Module
 from pytest_echoleak.tolerance import Tolerance
-from pytest_echoleak.verdict import Judgement, conclude, judge
+from pytest_echoleak.verdict import Judgement, conclude, folds_of, judge
 from tests.simulation.places import Level, Place
 
 
@@ -112,15 +112,16 @@ def take(
         done = sum(service.iterations)
         wanted = 0
         if verdict is None:
-            unclear = [fold for one in judgement.unclear for fold in judgement.made_of[one]]
+            steady = folds_of(judgement, judgement.steady)
+            unclear = folds_of(judgement, judgement.unclear)
             wanted = next_round(
                 done,
                 options.plateau,
-                steady=judgement.clear,
-                last_grew=last_growth(unclear, service.iterations),
+                steady=is_clear(steady, service.iterations, options.detect, options.plateau),
+                last_grew=waits_for(unclear, steady, service.iterations, options.plateau),
             )
         if not wanted and not confirmed and verdict is None and options.plateau:
-            steady = [fold for one in judgement.steady for fold in judgement.made_of[one]]
+            steady = folds_of(judgement, judgement.steady)
             wanted = confirming_round(service.iterations, steady, options.detect)
             confirmed = wanted > 0
         if not wanted:

@@ -10,7 +10,9 @@ from tests.simulation.ordinary import background, below_one_caller, by_age
 from tests.simulation.places import (
     LevelAt,
     Place,
+    appended,
     arriving,
+    below,
     doubled,
     filling,
     interned,
@@ -129,6 +131,32 @@ def sampling(source: random.Random) -> LevelAt:
     return scattered(lambda: round(source.gauss(20, spread)))
 
 
+def late_room(source: random.Random) -> LevelAt:
+    """Return a table of numbers that is full some time before the plateau: its room alone shows."""
+    full, entries = source.randrange(1_000, 9_900), source.randrange(200, 5_000)
+    capacity = source.choice((doubled, appended))
+    return lambda done: (1, 16 * capacity(min(done, full) * entries / full))
+
+
+def skewed(source: random.Random) -> LevelAt:
+    """Return a bounded cache whose keys are not asked for alike: it fills ever more slowly."""
+    bound, power = source.randrange(300, 5_000), source.uniform(0.35, 0.5)
+
+    def level(done: int) -> tuple[float, float]:
+        count = round(bound * min(done / 40_000, 1) ** power)
+        return count, 64.0 * count
+
+    return level
+
+
+def sampled_layers(source: random.Random) -> list[Place]:
+    """Each 200th request is traced: seven functions below one keep an object each, in a ring."""
+    ring = source.randrange(100, 400)
+    kept: LevelAt = lambda done: (min(done // 200, ring), 32.0 * min(done // 200, ring))  # noqa: E731
+    layers = [Place(below(1, line(1 + k)), kept) for k in range(7)]
+    return below_one_caller(background)(source) + layers
+
+
 def lazy(source: random.Random) -> LevelAt:
     """Return what is set up once, at some request."""
     times = [source.uniform(0, 12_000)]
@@ -204,11 +232,14 @@ SINGLE: dict[str, Model] = {
     "counts read inexactly": healthy_at(sampling),
     "set up once, late": healthy_at(lazy),
     "full cache that turns over": turnover,
+    "table that is full before the plateau": healthy_at(late_room),
+    "traces of seven layers, one in 200": sampled_layers,
 }
 HEALTHY: dict[str, Model] = {
     "still": lambda _: [],
     "background alone": background,
     **SINGLE,
+    "cache of skewed keys": healthy_at(skewed),
     "40 restless places": restless,
     "six of these at once": several,
     "40 restless places, below one function": below_one_caller(restless),
