@@ -117,6 +117,13 @@ class TestOwnRequests:
         assert made.heap[SITE].count == (100, 100, 10)
         assert made.totals.count == (100, 100, 10)
 
+    def test_so_must_what_fell_in_an_idle_round_before_the_last_one(self) -> None:
+        shots = [snapshot({SITE: n}) for n in (0, 400, 0, 380, 0)]
+        loaded = [Round(100, shots[0], shots[1]), Round(100, shots[2], shots[3])]
+        later = Round(0, shots[3], shots[4])
+        assert make_series(loaded, later).heap[SITE].count == (400, -20)
+        assert make_series(loaded, later).totals.count == (400, -20)
+
     def test_what_fell_while_idle_is_not_added(self) -> None:
         shots = [snapshot({SITE: k * 100}, requests=k * 3) for k in range(4)]
         idle = Round(0, shots[-1], snapshot({SITE: 200}, requests=12))
