@@ -190,6 +190,11 @@ def _is_labelled_metric(clues: Clues) -> bool:
     return below(clues, _METRICS)
 
 
+def _is_served_connection(clues: Clues) -> bool:
+    """It is in the map of connections that net/http's server has."""
+    return any(one.container_type.startswith("map[*http.conn]") for one in clues.holders)
+
+
 _CONN_NOT_RETURNED = Cause(
     "sql-conn-not-returned",
     "a database connection or transaction is taken from the pool and never given back",
@@ -220,6 +225,14 @@ CAUSES: tuple[Cause, ...] = (
         "go doc net/http.Transport",
         _is_idle_connection,
         gathers=_is_http_client,
+    ),
+    Cause(
+        OTHER,
+        "connections to this service stay open: whoever opened them (the service itself, where it"
+        " calls itself) neither closes nor reuses them",
+        "look at that client: read and close each response's body, and use one http.Client",
+        "go doc net/http.Server.IdleTimeout",
+        _is_served_connection,
     ),
     # As long as it waits its transaction is open, whatever was read in it.
     replace(_CONN_NOT_RETURNED, fits=_is_open_transaction),

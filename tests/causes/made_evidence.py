@@ -173,6 +173,10 @@ MADE: dict[str, tuple[str, Clues]] = {
         "context-retained",
         clues(allocated(), holders=(held("linked list", "*context.valueCtx"),)),
     ),
+    "connections that the service's own client keeps open": (
+        "other",
+        clues(allocated(), holders=(held("map", "map[*http.conn]struct {}"),)),
+    ),
     "a channel as a queue": ("unbounded-slice", clues(allocated(), holders=(held("channel"),))),
     "a prepared statement": (
         "other",
