@@ -11,6 +11,7 @@ from pytest_echoleak.errors import IterationError, ServiceError, WorkloadError
 from pytest_echoleak.results import Progress
 from pytest_echoleak.series import Round
 from pytest_echoleak.service import EchoService
+from pytest_echoleak.services.instance import wait_for_ending
 from pytest_echoleak.snapshots.snapshot import Snapshot, restarted
 from pytest_echoleak.text import with_log
 from pytest_echoleak.workload.driver import Driver
@@ -18,7 +19,6 @@ from pytest_echoleak.workload.driver import Driver
 _BATCH_SECONDS = 0.25
 _LARGEST_BATCH = 1_000
 _PARTS_BETWEEN_PAUSES = 8
-_DYING_SECONDS = 1.0
 _WARM_UP_SHARE = 0.25  # of the time limit
 # So long may an engine take to write down what was printed.
 _LOG_SECONDS = 0.2
@@ -170,14 +170,11 @@ class Measurement:
             self._batch = max(count // 2, 1)
 
     def _explain(self, error: IterationError, place: str) -> NoReturn:
-        """Say what the service answered or how it ended, where, and what it printed.
-
-        A service needs a moment to die: its last connection ends before its process does.
-        """
+        """Say what the service answered or how it ended, where, and what it printed."""
         instance = self._service.instance
-        limit = time.monotonic() + (_DYING_SECONDS if error.__cause__ else 0.0)
-        while (ending := instance.ending()) is None and time.monotonic() < limit:
-            time.sleep(0.05)
+        if error.__cause__:
+            wait_for_ending(instance)
+        ending = instance.ending()
         time.sleep(_LOG_SECONDS)
         log = self._service.logs()
         if ending is not None:

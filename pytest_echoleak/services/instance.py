@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
 
 from pytest_echoleak.agent.endpoint import AgentEndpoint
+
+# So long may a process take to die when its connections have broken.
+_DYING_SECONDS = 1.0
 
 Runtime = Literal["docker", "process", "attached"]
 
@@ -94,3 +98,13 @@ class Instance(Protocol):
 
     def stop(self) -> None:
         """End it and remove all that is left of it. May be called twice."""
+
+
+def wait_for_ending(instance: Instance) -> None:
+    """Wait until a service whose connections broke has ended, for a moment.
+
+    It needs that to die: its last connection ends before its process does.
+    """
+    limit = time.monotonic() + _DYING_SECONDS
+    while instance.ending() is None and time.monotonic() < limit:
+        time.sleep(0.05)

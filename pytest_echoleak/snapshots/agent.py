@@ -17,7 +17,7 @@ from pytest_echoleak.pprof.profiles import (
     decode_heap,
     decode_leaked_goroutines,
 )
-from pytest_echoleak.services.instance import Instance
+from pytest_echoleak.services.instance import Instance, wait_for_ending
 from pytest_echoleak.snapshots.cut_stacks import whole_stacks
 from pytest_echoleak.snapshots.snapshot import Rest, Snapshot
 from pytest_echoleak.text import printable_line, with_log
@@ -119,6 +119,7 @@ class AgentSource:
         return endpoint
 
     def _unreadable(self, cause: Exception) -> NoReturn:
+        wait_for_ending(self._instance)
         self._instance.identity()
         text = (
             f"{self._instance.name}: its agent cannot be read: {printable_line(str(cause))}."
