@@ -58,7 +58,7 @@ _PUBLISH_SECONDS = 10.0
 _CREATED_LATE_SECONDS = 1.0
 _SIGNAL_BASE = 128
 # The engine may learn that it was for memory a moment after it learns of the end.
-_OOM_SECONDS = 0.5
+_OOM_SECONDS = 1.0
 
 
 def start_container(
