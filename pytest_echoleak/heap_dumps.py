@@ -11,7 +11,7 @@ from typing import NoReturn
 
 from pytest_echoleak.agent.client import AgentClient, AgentError, AgentRefusalError
 from pytest_echoleak.errors import SnapshotError
-from pytest_echoleak.services.instance import Instance, wait_for_ending
+from pytest_echoleak.services.instance import Instance, last_words, wait_for_ending
 from pytest_echoleak.services.processes.workfolder import make_folder
 from pytest_echoleak.services.specs import StrPath
 from pytest_echoleak.text import printable_line, with_log
@@ -107,4 +107,4 @@ class HeapDumps:
         wait_for_ending(self._instance)
         self._instance.identity()
         text = f"{name}: no heap dump was had from its agent: {printable_line(str(error), 300)}"
-        raise SnapshotError(with_log(text, self._instance.logs())) from error
+        raise SnapshotError(with_log(text, last_words(self._instance))) from error

@@ -11,7 +11,7 @@ from pytest_echoleak.errors import IterationError, ServiceError, WorkloadError
 from pytest_echoleak.results import Progress
 from pytest_echoleak.series import Round
 from pytest_echoleak.service import EchoService
-from pytest_echoleak.services.instance import wait_for_ending
+from pytest_echoleak.services.instance import last_words, wait_for_ending
 from pytest_echoleak.snapshots.snapshot import Snapshot, restarted
 from pytest_echoleak.text import with_log
 from pytest_echoleak.workload.driver import Driver
@@ -20,8 +20,6 @@ _BATCH_SECONDS = 0.25
 _LARGEST_BATCH = 1_000
 _PARTS_BETWEEN_PAUSES = 8
 _WARM_UP_SHARE = 0.25  # of the time limit
-# So long may an engine take to write down what was printed.
-_LOG_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
@@ -175,8 +173,7 @@ class Measurement:
         if error.__cause__:
             wait_for_ending(instance)
         ending = instance.ending()
-        time.sleep(_LOG_SECONDS)
-        log = self._service.logs()
+        log = last_words(instance)
         if ending is not None:
             text = f"{instance.name} ended ({ending}) in {place} of the check: {error.what}"
             raise ServiceError(with_log(text, log)) from error

@@ -12,6 +12,8 @@ from pytest_echoleak.agent.endpoint import AgentEndpoint
 
 # So long may a process take to die when its connections have broken.
 _DYING_SECONDS = 1.0
+# So long may an engine take to write down what was printed.
+_LOG_SECONDS = 0.2
 
 Runtime = Literal["docker", "process", "attached"]
 
@@ -108,3 +110,9 @@ def wait_for_ending(instance: Instance) -> None:
     limit = time.monotonic() + _DYING_SECONDS
     while instance.ending() is None and time.monotonic() < limit:
         time.sleep(0.05)
+
+
+def last_words(instance: Instance) -> str:
+    """Return the last of what a service printed, when its engine had a moment to write it down."""
+    time.sleep(_LOG_SECONDS)
+    return instance.logs()

@@ -17,7 +17,7 @@ from pytest_echoleak.pprof.profiles import (
     decode_heap,
     decode_leaked_goroutines,
 )
-from pytest_echoleak.services.instance import Instance, wait_for_ending
+from pytest_echoleak.services.instance import Instance, last_words, wait_for_ending
 from pytest_echoleak.snapshots.cut_stacks import whole_stacks
 from pytest_echoleak.snapshots.snapshot import Rest, Snapshot
 from pytest_echoleak.text import printable_line, with_log
@@ -126,7 +126,7 @@ class AgentSource:
             " Nothing is known of its memory, so this is no verdict. (agent=False in its spec reads"
             " its pprof instead.)"
         )
-        raise SnapshotError(with_log(text, self._instance.logs())) from cause
+        raise SnapshotError(with_log(text, last_words(self._instance))) from cause
 
 
 def _full_stacks(client: AgentClient) -> Iterator[tuple[Stack, int]]:

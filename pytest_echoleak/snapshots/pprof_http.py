@@ -19,7 +19,7 @@ from pytest_echoleak.pprof.profiles import (
     decode_leaked_goroutines,
 )
 from pytest_echoleak.pprof.stacks import StackTable
-from pytest_echoleak.services.instance import Endpoints, Instance
+from pytest_echoleak.services.instance import Endpoints, Instance, last_words
 from pytest_echoleak.snapshots.snapshot import RawProfiles, Rest, Snapshot, restarted
 from pytest_echoleak.text import printable_line, with_log
 from pytest_echoleak.transport import (
@@ -179,7 +179,7 @@ class PprofSource:
             f"{self._instance.name}: its pprof at {endpoints.pprof_url} cannot be read: {cause}. "
             "Nothing is known of its memory, so this is no verdict."
         )
-        return kind(with_log(text, self._instance.logs()))
+        return kind(with_log(text, last_words(self._instance)))
 
 
 class _Client:
