@@ -35,13 +35,8 @@ _TIMED_METHODS = {
 }
 
 
-def expiring(finding: Finding, endless: Collection[str] = ()) -> str:
-    """Return why what a finding counts may go away by itself, "" where nothing says so.
-
-    `endless`: functions that never return. Goroutines in one of them stay.
-    """
-    if _never_ends(finding, endless):
-        return ""
+def expiring(finding: Finding) -> str:
+    """Return why what a finding counts may go away by itself, "" where nothing says so."""
     for location in finding.stack:
         if location.function in _TIMED:
             return _TIMED[location.function]
@@ -56,15 +51,12 @@ def all_expiring(findings: Sequence[Finding], endless: Collection[str] = ()) -> 
 
     What a function allocates beside a timer is taken to go with it, small blocks that lines share
     to go with all the rest, and so does a part of each request that a timer's function captured.
+    `endless` are functions that never return: goroutines in one of them stay.
     """
-    reasons = {
-        finding.location.function: why
-        for finding in findings
-        if (why := expiring(finding, endless))
-    }
-    timed = max((one.objects for one in findings if one.location.function in reasons), default=0)
     if any(_never_ends(one, endless) for one in findings):
         return ""
+    reasons = {finding.location.function: why for finding in findings if (why := expiring(finding))}
+    timed = max((one.objects for one in findings if one.location.function in reasons), default=0)
     for finding in findings:
         captured = finding.location.function == READ_REQUEST and finding.objects <= timed
         if finding.location.function not in reasons and not finding.shares_blocks and not captured:

@@ -66,15 +66,9 @@ def rises(
         events = sum(part) / at_once(part)
         if events < ENOUGH_SHARE * detect * length or _slows_down(part, runs):
             continue
-        if is_line(part, runs, places):
+        if chance(part, runs) <= _CHANCE / max(places, 1):
             return True
     return False
-
-
-def is_line(values: Sequence[float], iterations: Sequence[int], places: int) -> bool:
-    """Tell whether what is held rises in a line, and not by chance, among so many places."""
-    enough = len(values) >= STEADY_ROUNDS
-    return enough and chance(values, iterations) <= _CHANCE / max(places, 1)
 
 
 def climbs(values: Sequence[float], iterations: Sequence[int]) -> bool:

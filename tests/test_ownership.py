@@ -303,10 +303,12 @@ class TestFiles:
         assert own.location(Frame("net/http.(*conn).serve", file, 1)).file == file
 
     def test_those_of_go_and_of_the_module_cache_have_no_folder_of_a_machine(self) -> None:
-        root = "/root/go/pkg/mod/golang.org/toolchain@v0.0.1-go1.27.0.linux-amd64/src"
+        root = "/home/dev/go/pkg/mod/golang.org/toolchain@v0.0.1-go1.27.0.linux-amd64/src"
         serve = Frame("net/http.(*conn).serve", f"{root}/net/http/server.go", 1)
         exit_ = Frame("runtime.goexit", f"{root}/runtime/asm_amd64.s", 1)
-        tags = Frame("xorm.io/xorm/tags.parse", "/root/go/pkg/mod/xorm.io/xorm@v1.4/tags/p.go", 1)
+        tags = Frame(
+            "xorm.io/xorm/tags.parse", "/home/dev/go/pkg/mod/xorm.io/xorm@v1.4/tags/p.go", 1
+        )
         own = Ownership((SHOP,), ((serve, exit_),))
         assert own.location(serve).file == "net/http/server.go"
         assert own.location(tags).file == "xorm.io/xorm@v1.4/tags/p.go"
