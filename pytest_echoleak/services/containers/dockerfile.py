@@ -93,7 +93,7 @@ def build_image(
     if outcome.image_id is None:
         log = last_lines(outcome.log, _LOG_LINES)
         raise BuildError(f"{describe(spec)}: `docker build` of {file} failed.\n\n{log}")
-    prune_images(engine)
+    prune_images(engine, needed=outcome.image_id)
     return BuiltImage(outcome.image_id, agent, note)
 
 

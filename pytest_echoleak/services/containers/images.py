@@ -155,17 +155,25 @@ def image_config(engine: Engine, image_id: str) -> dict[str, Any]:
         return dict(engine.client.images.get(image_id).attrs.get("Config") or {})
 
 
-def prune_images(engine: Engine) -> None:
-    """Remove our images but the newest few. The engine keeps each that a container uses."""
+def prune_images(engine: Engine, *, needed: str) -> None:
+    """Remove our images but the newest few and the one whose id is `needed`.
+
+    The engine keeps each that a container uses.
+    """
     with engine_errors(engine.host, "list images"):
         images = engine.client.api.images(filters={"label": IMAGE})
         stages = engine.client.api.images(filters={"label": STAGE})
-    for image_id in superfluous(images, stages):
+    for image_id in superfluous(images, stages, needed=needed):
         _remove_image(engine, image_id)
 
 
-def superfluous(images: Sequence[ImageEntry], stages: Sequence[ImageEntry]) -> list[str]:
+def superfluous(
+    images: Sequence[ImageEntry], stages: Sequence[ImageEntry], *, needed: str
+) -> list[str]:
     """Return the ids of images to remove.
+
+    The one that is `needed` is none of them, however old: an engine tells ages in whole seconds,
+    and a build that it finds in its cache is as old as when it was made.
 
     Of the images that run the newest few are kept, and none that a newer build took the tag of; of
     the stages that they were built in, which are the builder's cache, the newest few.
@@ -175,7 +183,7 @@ def superfluous(images: Sequence[ImageEntry], stages: Sequence[ImageEntry]) -> l
     finished = {entry["Id"] for entry in images}
     unfinished = [entry for entry in _newest_first(stages) if entry["Id"] not in finished]
     unwanted = tagged[KEPT_IMAGES:] + untagged + unfinished[KEPT_IMAGES:]
-    return [str(entry["Id"]) for entry in unwanted]
+    return [str(entry["Id"]) for entry in unwanted if entry["Id"] != needed]
 
 
 def ca_bundle() -> bytes:
@@ -269,12 +277,12 @@ def _imported(engine: Engine, archive: bytes, changes: Sequence[str]) -> str:
                 tag=key[:16],
                 changes=[*changes, f"LABEL {IMAGE}={key}"],
             )
-        prune_images(engine)
         made = _find(engine, key)
-    if made is None:
-        raise EngineError(
-            f"The Docker engine at {engine.host} did not take the service's image: {answer}"
-        )
+        if made is None:
+            raise EngineError(
+                f"The Docker engine at {engine.host} did not take the service's image: {answer}"
+            )
+        prune_images(engine, needed=made)
     return made
 
 
@@ -295,7 +303,7 @@ def _committed(engine: Engine, image_id: str, archive: bytes, key: str, *, spec:
             )
         finally:
             engine.remove_container(container)
-    prune_images(engine)
+    prune_images(engine, needed=str(made["Id"]))
     return str(made["Id"])
 
 

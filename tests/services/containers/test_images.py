@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -50,8 +52,35 @@ def test_equal_contents_are_one_labelled_image(
     assert image.attrs["Config"]["User"] == f"{USER_ID}:{USER_ID}"
 
 
+@pytest.fixture
+def pruned_alone(
+    docker_engine: Engine, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[str]:
+    """The label of this test's images: only these are pruned, whatever others make meanwhile."""
+    label = f"pytest-echoleak.image-of.{request.node.name}"
+    monkeypatch.setattr(images, "IMAGE", label)
+    monkeypatch.setattr(images, "STAGE", f"pytest-echoleak.stage-of.{request.node.name}")
+    yield label
+    monkeypatch.setattr(images, "KEPT_IMAGES", 0)
+    prune_images(docker_engine, needed="")
+
+
+def test_an_image_just_made_is_not_pruned_for_newer_ones(
+    docker_engine: Engine, binary: Path, pruned_alone: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(images, "KEPT_IMAGES", 0)
+
+    made = binary_image(docker_engine, binary, GoSource(PLAIN))
+
+    assert images_with(docker_engine, pruned_alone) == {made}
+
+
 def test_old_images_are_pruned_but_none_that_is_in_use(
-    docker_engine: Engine, binary: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    docker_engine: Engine,
+    binary: Path,
+    pruned_alone: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(images, "KEPT_IMAGES", 2)
     motto = tmp_path / "motto"
@@ -61,21 +90,23 @@ def test_old_images_are_pruned_but_none_that_is_in_use(
     try:
         used = docker_engine.client.containers.get(instance.identity().split()[0]).attrs["Image"]
         made = []
+        # An engine tells an image's age in whole seconds.
+        time.sleep(1)
         for number in range(4):
             motto.write_text(str(number))
             made.append(binary_image(docker_engine, binary, spec))
 
-        assert used in images_of_ours(docker_engine)
-        assert made[0] not in images_of_ours(docker_engine)
-        assert made[-1] in images_of_ours(docker_engine)
+        left = images_with(docker_engine, pruned_alone)
+        assert {used, made[-1]} <= left
+        assert len(left) <= 1 + 1 + images.KEPT_IMAGES
     finally:
         instance.stop()
-    prune_images(docker_engine)
-    assert used not in images_of_ours(docker_engine)
+    prune_images(docker_engine, needed=made[-1])
+    assert used not in images_with(docker_engine, pruned_alone)
 
 
-def images_of_ours(engine: Engine) -> set[str]:
-    return {entry["Id"] for entry in engine.client.api.images(filters={"label": IMAGE})}
+def images_with(engine: Engine, label: str) -> set[str]:
+    return {entry["Id"] for entry in engine.client.api.images(filters={"label": label})}
 
 
 def test_an_image_that_another_pytest_pruned_at_the_wrong_moment_is_made_anew(
@@ -105,9 +136,11 @@ def test_which_images_are_superfluous() -> None:
     stages = [entry(f"s{age}", 100 - age) for age in range(KEPT_IMAGES + 1)]
     replaced = entry("replaced", 100)
 
-    found = superfluous([*tagged, replaced], [*stages, *tagged])
+    found = superfluous([*tagged, replaced], [*stages, *tagged], needed="")
 
     assert found == [f"t{KEPT_IMAGES}", "replaced", f"s{KEPT_IMAGES}"]
+    oldest = f"t{KEPT_IMAGES}"
+    assert oldest not in superfluous([*tagged, replaced], [*stages, *tagged], needed=oldest)
 
 
 CGO = """package main
