@@ -15,6 +15,7 @@ SHOWN_FINDINGS = 5
 _SHOWN_FRAMES = 4
 _LABEL_WIDTH = 10
 _SHOWN_HOPS = 5
+_LONG_SECONDS = 20.0
 _BEFORE, _AFTER = "before.heap.pb.gz", "after.heap.pb.gz"
 
 # The place that answers for what net/http allocated while it read a request (folding.py).
@@ -187,6 +188,8 @@ def _facts(report: LeakReport) -> Iterator[str]:
     if report.verdict == "leak" and report.reason:
         measured += f"; {printable_line(report.reason)}"
     yield _fact("measured", f"{measured}, {units.duration(report.seconds)}")
+    if report.verdict == "leak" and report.seconds >= _LONG_SECONDS and _went_on(report):
+        yield _fact("sooner", "with a lower plateau=: it went on for as long as a cache may fill")
     runtime = ", ".join(part for part in (report.runtime, report.go_version) if part)
     yield _fact("service", printable_line(f"{report.service} ({runtime})", 500))
     if report.no_holders:
@@ -198,6 +201,12 @@ def _facts(report: LeakReport) -> Iterator[str]:
         yield _fact("unused", f"Allow for {unused}: it matched nothing here")
     if report.nodeid:
         yield _fact("again", f"pytest {shlex.quote(printable_line(report.nodeid, 1000))}")
+
+
+def _went_on(report: LeakReport) -> bool:
+    """Tell whether there were more than the first rounds, which are alike."""
+    rounds = report.round_iterations
+    return max(rounds, default=0) > min(rounds, default=0) + 1
 
 
 def _fact(label: str, text: str) -> str:

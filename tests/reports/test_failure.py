@@ -149,6 +149,18 @@ def inconclusive(**changes: object) -> LeakReport:
     return report(**{"verdict": "inconclusive", "reason": "too little evidence", **changes})
 
 
+@pytest.mark.parametrize(
+    ("seconds", "round_iterations", "is_said"),
+    [(70.0, (381, 381, 381, 2286), True), (1.9, (381, 381, 381, 2286), False), (70.0, (9,), False)],
+)
+def test_a_leak_that_took_long_to_tell_from_a_cache_says_how_to_know_sooner(
+    seconds: float, round_iterations: tuple[int, ...], is_said: bool
+) -> None:
+    text = failure_text(leak(seconds=seconds, round_iterations=round_iterations))
+
+    assert ("  sooner    with a lower plateau=" in text) == is_said
+
+
 def test_an_inconclusive_check_says_what_to_change_below_its_headline() -> None:
     reason = "100 iterations cannot show a leak in one of 100: that takes 691 (iterations=691)"
     lines = failure_text(inconclusive(iterations=100, reason=reason)).splitlines()
