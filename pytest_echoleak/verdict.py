@@ -27,14 +27,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from operator import sub
-from typing import Literal, TypeAlias
+from typing import Literal
 
 from pytest_echoleak.allowing import Allowance
+from pytest_echoleak.findings import SHARED_ENTRIES, findings_of
 from pytest_echoleak.folding import Fold, Folds, fold_series
 from pytest_echoleak.judging import judge_places
 from pytest_echoleak.options import NO_EVENT_FACTOR
 from pytest_echoleak.ownership import Ownership
-from pytest_echoleak.results import Bounds, Evidence, Finding, with_counts_of
+from pytest_echoleak.results import Bounds, Finding
 from pytest_echoleak.series import Growth, Held, Kind, Series
 from pytest_echoleak.steadiness import ENOUGH_SHARE
 from pytest_echoleak.tolerance import Tolerance
@@ -45,10 +46,6 @@ FEWEST_PROVEN = 3
 _STEP_RATIO = 0.9
 _STEP_OBJECTS = 5
 _STEP_SHARE = 0.1
-_MOSTLY = 0.9
-_MOST_LINES = 8
-# Entry functions of goroutines that serve whatever comes, not one request's leak.
-_SHARED_ENTRIES = frozenset({"net/http.(*conn).serve", "runtime.goexit"})
 # A healthy net/http service fills caches of its own for thousands of requests, up to 0.06 objects
 # each, spread over many stacks: totals see nothing smaller. From MemStats also: 10 objects in 300.
 _TOTALS_FLOOR_OBJECTS = 0.1
@@ -113,8 +110,8 @@ def judge(
     beside = _beside(unclear, [fold for fold in steady if _sure(fold) or fold in proven])
     steady += beside
     unclear = [fold for fold in unclear if not any(fold.parts is one.parts for one in beside)]
-    found_steady = _findings(steady, series, ownership)
-    found_unclear = _findings(unclear, series, ownership)
+    found_steady = findings_of(steady, series, ownership)
+    found_unclear = findings_of(unclear, series, ownership)
     return Judgement(
         steady=tuple(found_steady),
         unclear=tuple(found_unclear),
@@ -189,7 +186,7 @@ def _beside(unclear: Sequence[Fold], goroutines: Sequence[Fold]) -> list[Fold]:
     What they allocated themselves is theirs. What grew in step with them may be a cache that fills:
     that is said.
     """
-    entries = {fold.stack[-1].function for fold in goroutines if fold.stack} - _SHARED_ENTRIES
+    entries = {fold.stack[-1].function for fold in goroutines if fold.stack} - SHARED_ENTRIES
     found = []
     for fold in unclear:
         if fold.kind == "heap" and fold.stack and fold.stack[-1].function in entries:
@@ -331,83 +328,3 @@ def _process_growth(series: Series, folds: Folds) -> Growth:
 
 def _sum_growth(folds: Sequence[Fold], rounds: int) -> Growth:
     return Growth.total((fold.growth for fold in folds if fold.kind == "heap"), rounds)
-
-
-def _findings(
-    folds: Sequence[Fold], series: Series, ownership: Ownership
-) -> dict[Finding, tuple[Fold, ...]]:
-    """Return the findings, the largest first, each with what it was made of."""
-    found = _absorb([(_finding(fold, series, ownership), (fold,)) for fold in folds])
-    found.sort(key=lambda one: (-one[0].bytes - 2048 * one[0].goroutines, one[0].location.file))
-    return dict(found)
-
-
-_MadeOf: TypeAlias = tuple[Finding, tuple[Fold, ...]]
-
-
-def _absorb(findings: Sequence[_MadeOf]) -> list[_MadeOf]:
-    """Count what a leaked goroutine itself allocated as its own: one leak is one finding."""
-    absorbed: list[_MadeOf] = []
-    goroutines = [one for one in findings if one[0].kind == "goroutine"]
-    for heap, folds in (one for one in findings if one[0].kind == "heap"):
-        owners = [
-            place
-            for place, one in enumerate(goroutines)
-            if _is_of_goroutine(heap, one[0], goroutines)
-        ]
-        if len(owners) == 1:
-            owner, made_of = goroutines[owners[0]]
-            goroutines[owners[0]] = (with_counts_of(owner, heap), (*made_of, *folds))
-        else:
-            absorbed.append((heap, folds))
-    return [*absorbed, *goroutines]
-
-
-def _is_of_goroutine(heap: Finding, one: Finding, goroutines: Sequence[_MadeOf]) -> bool:
-    """Tell whether goroutines allocated what a heap finding counts.
-
-    They have its entry function; where others began alike (a library started them), also its line.
-    """
-    if not heap.stack or not one.stack or heap.stack[-1].function in _SHARED_ENTRIES:
-        return False
-    entry = heap.stack[-1].function
-    if one.stack[-1].function != entry:
-        return False
-    alike = [other for other, _ in goroutines if other.stack and other.stack[-1].function == entry]
-    return len(alike) == 1 or heap.location.function == one.location.function
-
-
-def _finding(fold: Fold, series: Series, ownership: Ownership) -> Finding:
-    iterations = sum(series.iterations)
-    heap = fold.kind == "heap"
-    count, size_bytes = sum(fold.growth.count), sum(fold.growth.bytes)
-    exact = series.exact or not heap
-    evidence: Evidence = "exact" if exact else "sampled"
-    if fold.unreachable >= max(count * _MOSTLY, 1):
-        evidence = "unreachable"
-    return Finding(
-        kind=fold.kind,
-        location=ownership.location(fold.frame),
-        stack=ownership.locations(fold.stack),
-        stacks=fold.stacks,
-        objects_per_iteration=count / iterations if heap else 0.0,
-        bytes_per_iteration=size_bytes / iterations if heap else 0.0,
-        goroutines_per_iteration=0.0 if heap else count / iterations,
-        objects=round(count) if heap else 0,
-        bytes=round(size_bytes) if heap else 0,
-        goroutines=0 if heap else round(count),
-        evidence=evidence,
-        note=_shared_note(fold, ownership) or fold.note(exact=series.exact, iterations=iterations),
-    )
-
-
-def _shared_note(fold: Fold, ownership: Ownership) -> str:
-    if not fold.shared:
-        return ""
-    lines = [ownership.location(frame) for frame in fold.shared]
-    named = ", ".join(f"{one.file}:{one.line} {one.function}" for one in lines[:_MOST_LINES])
-    more = f", and {len(lines) - _MOST_LINES} more" if len(lines) > _MOST_LINES else ""
-    return (
-        "shared small blocks: objects under 16 B without pointers share blocks, and Go charges a"
-        f" block to the line that opened it, whoever keeps it; candidate lines: {named}{more}"
-    )

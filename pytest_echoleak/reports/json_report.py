@@ -25,8 +25,9 @@ A finding, one leak each, the largest first:
 - `kind`: "heap" or "goroutine"; `function`, `file`, `line`: the nearest line of the user's own;
   `stack`: frames from the allocation to its callers, each with these three fields; `stacks`: how
   many stacks were folded into the finding.
-- `objects_per_iteration`, `bytes_per_iteration`, `goroutines_per_iteration`: rates;
-  `objects`, `bytes`, `goroutines`: totals over the measured iterations.
+- `objects_per_iteration`, `bytes_per_iteration`, `goroutines_per_iteration`: rates,
+  of the later half of the check where that had another than the whole; `objects`, `bytes`,
+  `goroutines`: totals over all measured iterations.
 - `evidence`: "exact" (every allocation was recorded), "sampled", or "unreachable" (Go's collector
   proved that nothing can wake the goroutine). `note`: a sentence, or "".
 - `state`: what a goroutine waits in, in Go's words ("chan send"), or "".
