@@ -28,6 +28,7 @@ _LISTENER_WORDS = r"(?:\b|[a-z_.(*])(?:[Ss]ubscri|[Ll]istener|[Oo]bserver|[Ww]at
 _REGISTRY_WORDS = r"(?:\b|[a-z_.(*])[Rr]egist(?:er|ry)"
 _LONG_BYTES = 256
 _SHORT_SHARE = 0.25
+_METRIC_WORDS = r"(?:\b|_|[a-z*])(?:[Mm]etric|[Hh]istogram|[Gg]auge)"
 _CACHE_WORDS = r"(?:\b|_|[A-Za-z0-9](?=[CM]))(?:[Cc]ache|[Mm]emoi[sz]e)"
 _REQUEST = re.compile(r"(\*http\.Request|\b(echo|gin)\.Context)$")
 _LOCK = re.compile(r"\*?sync\.(RW)?Mutex$")
@@ -45,7 +46,8 @@ _REGISTRIES = re.compile(
 )
 _SUBSCRIBES = re.compile(
     r"\.\(\*?\w+(\[.*\])?\)\."
-    r"((Queue|Chan|ChanQueue)?Subscribe(Sync|Func|Async|Chan|SyncWithChan)?|Add(Listener|Observer))$"
+    r"((Queue|Chan|ChanQueue)?Subscribe(Sync|Func|Async|Chan|SyncWithChan)?|Add(Listener|Observer)"
+    r"|On[A-Z]\w*)$"
 )
 _SCHEDULES = re.compile(r"/robfig/cron(/v\d+)?\.\(\*Cron\)\.(AddFunc|AddJob|Schedule)$")
 _LIBRARY_CACHES = re.compile(
@@ -126,10 +128,18 @@ def _is_cache(clues: Clues) -> bool:
 
     That it has an entry for each key is no evidence: so have counters, locks and sessions.
     """
-    called_so = any(
-        re.search(_CACHE_WORDS, name) for one in clues.holders for name in _names_of(one)
-    )
-    return held_in(clues, "map") and (called_so or named(clues, _CACHE_WORDS))
+    called_so = _is_called(clues, _CACHE_WORDS) or named(clues, _CACHE_WORDS)
+    return held_in(clues, "map") and called_so and not below(clues, _SUBSCRIBES)
+
+
+def _is_map_of_metrics(clues: Clues) -> bool:
+    metrics = held_in(clues, "map") and _is_called(clues, _METRIC_WORDS)
+    return metrics and not _is_in_variable_of_library(clues)
+
+
+def _is_called(clues: Clues, words: str) -> bool:
+    """Tell whether what holds it has one of these words in its name, its type or its owner's."""
+    return any(re.search(words, name) for one in clues.holders for name in _names_of(one))
 
 
 def _names_of(held: HeldBy) -> tuple[str, ...]:
@@ -302,6 +312,14 @@ CAUSES: tuple[Cause, ...] = (
         "make it once, at start-up, or take it out when it is done with",
         "go doc expvar.Publish",
         _is_in_variable_of_library,
+        gathers=_kept_together,
+    ),
+    Cause(
+        "metrics-cardinality",
+        "a map of metrics gets an entry for each new value of their labels, and keeps it for ever",
+        "take labels of few values (the route, not the path; no ids), or drop what is done with",
+        "go doc builtin.delete",
+        _is_map_of_metrics,
         gathers=_kept_together,
     ),
     Cause(

@@ -79,7 +79,9 @@ _CHILDREN = "map[context.canceler]struct {}"  # of a context that can be cancell
 _KEEP_CONTEXTS = ("context.(*cancelCtx).propagateCancel", "time.AfterFunc")
 # A parent's channel is made when the first child asks for it, and kept with the parent.
 _OF_THE_PARENT = ("context.(*cancelCtx).Done",)
-_PREPARE = ("database/sql.(*DB).PrepareContext", "database/sql.(*DB).Prepare")
+_PREPARE = re.compile(r"^database/sql\.\(\*(DB|Conn|Tx)\)\.Prepare(Context)?$")
+_OPEN_HANDLE = ("database/sql.Open", "database/sql.OpenDB")
+_OPENER = "database/sql.(*DB).connectionOpener"  # each handle has one
 _TICKERS = ("time.NewTicker", "time.Tick")
 _TIMERS = ("time.AfterFunc", "time.NewTimer", "time.After")
 
@@ -106,9 +108,15 @@ def _is_idle_connection(clues: Clues) -> bool:
     return runs_through(clues, _READ_LOOP) and states(clues) == {"IO wait"}
 
 
+def _is_database_handle(clues: Clues) -> bool:
+    return runs_through(clues, _OPENER) or somewhere(clues, *_OPEN_HANDLE)
+
+
 def _is_rows(clues: Clues) -> bool:
     if runs_through(clues, "database/sql.(*Rows).awaitDone"):
         return True
+    if _is_database_handle(clues):
+        return False
     return (somewhere(clues, *_ROWS) and not somewhere(clues, *_CONNS, *_ROW)) or _names(
         clues, _PGX_ROWS
     )
@@ -234,6 +242,15 @@ CAUSES: tuple[Cause, ...] = (
         "go doc net/http.Server.IdleTimeout",
         _is_served_connection,
     ),
+    Cause(
+        OTHER,
+        "a database handle is opened for each call and never closed, with a goroutine and"
+        " connections of its own",
+        "open one sql.DB (or gorm.DB) at start-up and share it: it is a pool; or defer db.Close()",
+        "go doc database/sql.Open",
+        _is_database_handle,
+        gathers=_is_database,
+    ),
     # As long as it waits its transaction is open, whatever was read in it.
     replace(_CONN_NOT_RETURNED, fits=_is_open_transaction),
     Cause(
@@ -260,7 +277,7 @@ CAUSES: tuple[Cause, ...] = (
         "a statement is prepared for each call and not closed: its database keeps it",
         "prepare it once, at start-up, or close it: defer stmt.Close()",
         "go doc database/sql.Stmt.Close",
-        lambda clues: notably(clues, *_PREPARE),
+        lambda clues: below(clues, _PREPARE),
         gathers=_is_database,
     ),
     Cause(

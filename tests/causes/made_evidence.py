@@ -52,6 +52,33 @@ MADE: dict[str, tuple[str, Clues]] = {
         "sql-conn-not-returned",
         clues(waiting("runtime.selectgo", "database/sql.(*Tx).awaitDone")),
     ),
+    "a handle of a database": (
+        "other",
+        clues(
+            allocated(SQL + "conn", SQL + "QueryContext", "gorm.io/gorm.Open"),
+            waiting("runtime.selectgo", SQL + "connectionOpener"),
+        ),
+    ),
+    "a statement that a library prepares": (
+        "other",
+        clues(
+            allocated(
+                SQL + "prepareDC", SQL + "PrepareContext", "github.com/jmoiron/sqlx.Preparex"
+            ),
+            holders=(held("map", "map[sql.finalCloser]sql.depSet"),),
+        ),
+    ),
+    "a function for a library's events": (
+        "listener-not-removed",
+        clues(
+            allocated("github.com/jellydator/ttlcache/v3.(*Cache[...]).OnEviction"),
+            holders=(held("map", "map[uint64]*ttlcache.handler"),),
+        ),
+    ),
+    "a histogram for each client": (
+        "metrics-cardinality",
+        clues(allocated(), holders=(held("map", "map[main.labels]*main.histogram"),)),
+    ),
     "a connection of redigo": (
         "redis-conn-not-released",
         clues(allocated("github.com/gomodule/redigo/redis.(*Pool).Get")),
