@@ -74,6 +74,9 @@ _METRICS = re.compile(
     r"prometheus/client_golang/prometheus\.\(\*(Metric|Counter|Gauge|Histogram|Summary)Vec\)"
     r"\.(Get\w*)?With(LabelValues)?$"
     r"|^expvar\.\(\*Map\)\.(Add|AddFloat|Set)$"
+    r"|^go\.opentelemetry\.io/otel/sdk/metric\.\(\*\w+Inst\)\.(Add|Record)$"
+    r"|/VictoriaMetrics/metrics\.(\(\*Set\)\.)?GetOrCreate\w+$"
+    r"|/rcrowley/go-metrics\.GetOrRegister\w+$"
 )
 _CHILDREN = "map[context.canceler]struct {}"  # of a context that can be cancelled
 _KEEP_CONTEXTS = ("context.(*cancelCtx).propagateCancel", "time.AfterFunc")

@@ -75,6 +75,20 @@ MADE: dict[str, tuple[str, Clues]] = {
             holders=(held("map", "map[uint64]*ttlcache.handler"),),
         ),
     ),
+    "a histogram of OpenTelemetry": (
+        "metrics-cardinality",
+        clues(
+            allocated(
+                "go.opentelemetry.io/otel/sdk/metric/internal/aggregate.Builder[...].filter.func10",
+                "go.opentelemetry.io/otel/sdk/metric.(*float64Inst).Record",
+            ),
+            holders=(held("slice", "[]aggregate.Measure[float64]"),),
+        ),
+    ),
+    "a counter whose name holds its labels": (
+        "metrics-cardinality",
+        clues(allocated("github.com/VictoriaMetrics/metrics.GetOrCreateCounter")),
+    ),
     "a histogram for each client": (
         "metrics-cardinality",
         clues(allocated(), holders=(held("map", "map[main.labels]*main.histogram"),)),
