@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 
 from pytest_echoleak.allowing import Allowance, held_before
@@ -15,7 +15,7 @@ from pytest_echoleak.causes.explaining import explain
 from pytest_echoleak.causes.gathering import clues_of
 from pytest_echoleak.dumping import Dumping
 from pytest_echoleak.errors import ServiceError
-from pytest_echoleak.explanation import Explanation, explain_leak
+from pytest_echoleak.explanation import Explanation, held_clues
 from pytest_echoleak.measurement import Clock, Measurement
 from pytest_echoleak.options import Options
 from pytest_echoleak.outcome import Outcome, Patience
@@ -74,8 +74,7 @@ def check_service(
         measurement = Measurement(service, driver, chosen.label, clock, progress)
         check = _Check(service, chosen, options, allow, measurement, clock)
         try:
-            outcome = check.run()
-            explanation = check.explained(outcome, causes, progress)
+            outcome, explanation = check.explained(check.run(), causes, progress)
         finally:
             check.close()
         if outcome.verdict == "leak":
@@ -122,19 +121,24 @@ class _Check:
             self._measurement, self._service, self._workload, self._options.max_seconds
         )
         outcome = self._until_verdict()
-        patience = Patience(self._service, self._measurement, self._options, self._idle)
-        return patience.outlasting(outcome, self._ownership())
+        return self._patience().outlasting(outcome, self._ownership())
+
+    def _patience(self) -> Patience:
+        return Patience(self._service, self._measurement, self._options, self._idle)
 
     def explained(
         self,
         outcome: Outcome,
         causes: Sequence[Cause],
         progress: Callable[[Progress], None] | None,
-    ) -> Explanation:
-        """Return what was found, and what explains it."""
+    ) -> tuple[Outcome, Explanation]:
+        """Return what was found and what explains it, with the outcome that this leaves.
+
+        Who holds what grew may tell that it goes away by itself.
+        """
         judgement = outcome.judgement
         if outcome.verdict == "clean":
-            return Explanation()
+            return outcome, Explanation()
         findings = judgement.steady
         if outcome.verdict == "inconclusive":
             findings += tuple(one for one in judgement.unclear if one.grew)
@@ -148,17 +152,17 @@ class _Check:
         if outcome.verdict == "inconclusive":
             # A cause of what may not leak at all would be an accusation.
             sure = len(judgement.steady)
-            return Explanation(explain(clues[:sure], causes) + findings[sure:])
+            return outcome, Explanation(explain(clues[:sure], causes) + findings[sure:])
         if self._service.instance.ending() is not None:
-            return Explanation(explain(clues, causes), "the service had ended by then")
-        return explain_leak(
-            clues,
-            judgement,
-            self._dumping,
-            self._ownership(),
-            partial(self._attributed, progress=progress),
-            causes,
-        )
+            return outcome, Explanation(explain(clues, causes), "the service had ended by then")
+        clues, no_holders = held_clues(clues, judgement, self._dumping, self._ownership(), causes)
+        held = tuple(one.finding for one in clues)
+        outcome = self._patience().unless_entries_expire(outcome, held)
+        if outcome.verdict == "clean":
+            return outcome, Explanation()
+        if outcome.verdict == "inconclusive":
+            return outcome, Explanation(held, no_holders)
+        return outcome, Explanation(explain(self._attributed(clues, progress), causes), no_holders)
 
     def _attributed(
         self, clues: tuple[Clues, ...], progress: Callable[[Progress], None] | None

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 
 from pytest_echoleak.capacity import outgrows
 from pytest_echoleak.folding import READ_REQUEST, Fold
-from pytest_echoleak.results import Finding
+from pytest_echoleak.results import Expiry, Finding
 from pytest_echoleak.series import Growth, Series
 from pytest_echoleak.trends import excluded, in_steps
 
@@ -14,6 +15,8 @@ _LEFT_SHARE = 0.1
 # What is rarer than `detect` has not gone for that.
 _MOSTLY_LEFT = 0.5
 _FEW_LEFT = 10
+_LONGEST_LIFE_SECONDS = 3600.0
+_MOSTLY_HELD = 0.5
 _GOS_OWN = ("runtime.", "time.")
 
 # function -> what it means that something was allocated below it, or sleeps in it
@@ -77,6 +80,26 @@ def asleep(findings: Sequence[Finding]) -> frozenset[str]:
 
 def _never_ends(finding: Finding, endless: Collection[str]) -> bool:
     return finding.kind == "goroutine" and any(one.function in endless for one in finding.stack)
+
+
+def expiring_entries(findings: Sequence[Finding]) -> Expiry | None:
+    """Return when all that `findings` count expires, as its entries say; None where some do not.
+
+    What lives for longer than an hour is none that a test can wait for, nor most services.
+    """
+    ends = [_expiry_of(finding) for finding in findings]
+    known = [end for end in ends if end is not None]
+    if not known or len(known) < len(ends):
+        return None
+    last = max(known, key=lambda end: end.latest_seconds)
+    if last.latest_seconds > _LONGEST_LIFE_SECONDS:
+        return None
+    return replace(last, soonest_seconds=min(end.soonest_seconds for end in known))
+
+
+def _expiry_of(finding: Finding) -> Expiry | None:
+    largest = finding.holders[0] if finding.kind == "heap" and finding.holders else None
+    return largest.expiry if largest and largest.share >= _MOSTLY_HELD else None
 
 
 def gone(grown: Sequence[Fold], whole: Series, detect: float) -> bool:

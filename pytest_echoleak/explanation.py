@@ -1,8 +1,8 @@
-"""After the verdict: who holds what leaks, which request leaks it, and why."""
+"""What explains a leak: who holds what grew, and why."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pytest_echoleak.causes.cause import Cause
@@ -24,28 +24,26 @@ class Explanation:
     no_holders: str = ""
 
 
-def explain_leak(
+def held_clues(
     clues: tuple[Clues, ...],
     judgement: Judgement,
     dumping: Dumping,
     ownership: Ownership,
-    attribute: Callable[[tuple[Clues, ...]], tuple[Clues, ...]],
     causes: Sequence[Cause],
-) -> Explanation:
-    """Return the findings of a leak with all that can be known of them.
+) -> tuple[tuple[Clues, ...], str]:
+    """Return the clues to a leak with who holds it, and why nobody is named where that failed.
 
-    `attribute` tells which request leaks each. Where goroutines that are proved dead explain all
-    that grew, no heap dump is looked at: a verdict in a second is worth more than their names.
+    Where goroutines that are proved dead explain all that grew, no heap dump is looked at: a
+    verdict in a second is worth more than their names.
     """
-    no_holders = ""
-    if not (judgement.proven and _only_goroutines(clues, causes)):
-        findings = [one.finding for one in clues]
-        held, no_holders = holders_of(judgement, findings, dumping, ownership)
-        known = [
-            with_holders(one, who.by, who.containers) for one, who in zip(clues, held, strict=True)
-        ]
-        clues = fold_by_holder(known)
-    return Explanation(explain(attribute(clues), causes), no_holders)
+    if judgement.proven and _only_goroutines(clues, causes):
+        return clues, ""
+    findings = [one.finding for one in clues]
+    held, no_holders = holders_of(judgement, findings, dumping, ownership)
+    known = [
+        with_holders(one, who.by, who.containers) for one, who in zip(clues, held, strict=True)
+    ]
+    return fold_by_holder(known), no_holders
 
 
 def _only_goroutines(clues: tuple[Clues, ...], causes: Sequence[Cause]) -> bool:

@@ -195,6 +195,7 @@ def _held_by(holder: Holder, objects: int, share: float, ownership: Ownership) -
         retained_bytes=_retained_bytes(holder, share),
         shown_share=holder.shown_share,
         kept_types=holder.kept_types,
+        expiry=holder.expiry,
     )
 
 
@@ -221,4 +222,5 @@ def _sum(first: HeldBy, other: HeldBy, objects: int) -> HeldBy:
         goroutines=max(first.goroutines, other.goroutines),
         retained_bytes=max(first.retained_bytes, other.retained_bytes),
         kept_types=tuple(dict.fromkeys(larger.kept_types + first.kept_types + other.kept_types)),
+        expiry=larger.expiry or first.expiry or other.expiry,
     )

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pytest_echoleak.bursts import only_bursts
 from pytest_echoleak.endless import endless_functions
 from pytest_echoleak.errors import EcholeakError
-from pytest_echoleak.expiry import all_expiring, asleep, gone
+from pytest_echoleak.expiry import all_expiring, asleep, expiring_entries, gone
 from pytest_echoleak.measurement import Measurement
 from pytest_echoleak.options import Options
 from pytest_echoleak.ownership import Ownership
-from pytest_echoleak.results import Finding, VerdictName
+from pytest_echoleak.results import Expiry, Finding, VerdictName
 from pytest_echoleak.series import Round, make_series
 from pytest_echoleak.service import EchoService
 from pytest_echoleak.verdict import Judgement, folds_of
+
+# What sweeps a cache does so once a second or so.
+_SWEEP_SECONDS = 1.0
+_ASKING = 20
 
 
 @dataclass(frozen=True)
@@ -67,6 +72,37 @@ class Patience:
             " this test, or accept it with Allow"
         )
         return Outcome("inconclusive", outcome.judgement, reason)
+
+    def unless_entries_expire(self, outcome: Outcome, findings: Sequence[Finding]) -> Outcome:
+        """Wait for entries that say when they expire, where a leak is made of these alone.
+
+        A cache may let go of what has expired when it is asked next: some requests follow.
+        """
+        end = expiring_entries(findings)
+        if outcome.verdict != "leak" or outcome.judgement.proven or end is None:
+            return outcome
+        longest = max(end.latest_seconds, 0.0) + _SWEEP_SECONDS
+        seconds = min(self.options.expiry, longest)
+        try:
+            self.measurement.idle(seconds)
+            self.measurement.replay(_ASKING)
+            self.measurement.idle(0)
+        except EcholeakError:  # it ended: what was seen before stands
+            return outcome
+        if self._gone(outcome.judgement):
+            return Outcome("clean", outcome.judgement, f"what grew had expired ({end.field})")
+        if end.soonest_seconds < -_SWEEP_SECONDS or seconds == longest:
+            return replace(outcome, reason=f"entries that had expired ({end.field}) stayed")
+        return Outcome("inconclusive", outcome.judgement, self._may_expire(end))
+
+    def _may_expire(self, end: Expiry) -> str:
+        latest = max(end.latest_seconds, 0.0)
+        enough = math.ceil(latest + 2 * _SWEEP_SECONDS)
+        return (
+            f"what grew may expire by itself within {latest:.0f} s ({end.field} says so), and was"
+            f" still there after {self.options.expiry:g} idle seconds: wait for it"
+            f" (expiry={enough}), give entries a shorter life in this test, or accept it with Allow"
+        )
 
     def _endless(self, findings: Sequence[Finding]) -> frozenset[str]:
         """Return the functions of sleeping goroutines that never return, as the program tells."""

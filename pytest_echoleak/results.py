@@ -24,6 +24,19 @@ SHARED_BLOCKS = "(shared small blocks)"
 
 
 @dataclass(frozen=True)
+class Expiry:
+    """When the entries of a container expire, as a field of theirs says: `field`, "item.expires".
+
+    `soonest_seconds` and `latest_seconds` count from the heap dump on, for all but a few of them;
+    what has expired is negative.
+    """
+
+    field: str
+    soonest_seconds: float
+    latest_seconds: float
+
+
+@dataclass(frozen=True)
 class HeldBy:
     """One holder of what a finding counts, as a heap dump tells.
 
@@ -40,6 +53,7 @@ class HeldBy:
     - `retained_bytes`: what would be freed with them.
     - `shown_share`: where strings keep them, how much of their bytes these show, 0 to 1.
     - `kept_types`: the Go types of what it keeps, that of the path's end first; empty: not known.
+    - `expiry`: when what it keeps expires, None where nothing says so.
     """
 
     root_kind: str
@@ -57,6 +71,7 @@ class HeldBy:
     retained_bytes: int = 0
     shown_share: float = 1.0
     kept_types: tuple[str, ...] = ()
+    expiry: Expiry | None = None
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from pytest_echoleak.expiry import all_expiring, asleep, expiring, gone
+from pytest_echoleak.expiry import all_expiring, asleep, expiring, expiring_entries, gone
 from pytest_echoleak.folding import Fold
 from pytest_echoleak.pprof.frames import Frame, Stack
-from pytest_echoleak.results import SHARED_BLOCKS, Finding, Location
+from pytest_echoleak.results import SHARED_BLOCKS, Expiry, Finding, HeldBy, Location
 from pytest_echoleak.series import Growth, Series
 
 
@@ -45,6 +45,25 @@ def test_timers_and_sleepers_may(functions: tuple[str, ...], why: str) -> None:
 )
 def test_what_has_no_end_never_does(functions: tuple[str, ...]) -> None:
     assert expiring(finding(*functions)) == ""
+
+
+def kept(soonest: float, latest: float, share: float = 1.0) -> Finding:
+    """Return a finding that is kept in a map whose entries say when they expire."""
+    end = Expiry("main.session.expires", soonest, latest)
+    holder = HeldBy("package variable", ("main.sessions",), share=share, expiry=end)
+    return replace(finding("main.open"), holders=(holder,))
+
+
+def test_entries_that_say_so_expire() -> None:
+    assert expiring_entries([kept(-3, 50), kept(20, 60)]) == Expiry("main.session.expires", -3, 60)
+
+
+def test_where_anything_else_grew_or_lives_for_long_nothing_is_waited_for() -> None:
+    assert expiring_entries([]) is None
+    assert expiring_entries([kept(20, 60), finding("main.keep")]) is None
+    assert expiring_entries([kept(20, 60, share=0.3)]) is None
+    assert expiring_entries([replace(kept(20, 60), kind="goroutine")]) is None
+    assert expiring_entries([kept(80_000, 86_400)]) is None
 
 
 def test_who_sleeps_in_a_function_that_never_returns_has_no_end() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, cast
@@ -13,6 +15,7 @@ from pytest_echoleak.errors import EngineError
 from pytest_echoleak.options import Options
 from pytest_echoleak.outcome import Outcome, Patience
 from pytest_echoleak.pprof.frames import Frame, Stack
+from pytest_echoleak.results import Expiry, HeldBy
 from pytest_echoleak.series import Round, make_series
 from pytest_echoleak.snapshots.snapshot import Snapshot
 from tests.made_series import HANDLER, OWN, SERVE, judged
@@ -42,10 +45,19 @@ class Measured:
         pairs = pairwise(shots)
         self.rounds = [Round(n, before, after) for (_, before), (n, after) in pairs]
         self.waited: list[float] = []
+        self.asked = 0
+        self.ends_after = math.inf
 
     def idle(self, seconds: float) -> None:
-        """Wait, and see that all is still there."""
+        """Wait, and see that all is still there, or that none is."""
         self.waited.append(seconds)
+        if sum(self.waited) >= self.ends_after:
+            self.rounds[-1] = replace(self.rounds[-1], after=self.rounds[0].before)
+
+    def replay(self, iterations: int) -> int:
+        """Send some more requests."""
+        self.asked += iterations
+        return iterations
 
     def whole(self) -> Round:
         """Return the check as one round."""
@@ -115,3 +127,41 @@ def test_what_a_job_of_the_clocks_sets_up_once_is_no_reason_to_fail(
     assert outcome.verdict == verdict
     if verdict == "clean":
         assert "in one round alone, and of no request" in outcome.reason
+
+
+def kept(
+    soonest: float, latest: float, *, ends_after: float = math.inf
+) -> tuple[Measured, Outcome]:
+    """Return what is left of a leak into a map whose entries say when they expire."""
+    counts, rounds = (0, 381, 762, 1143), (200, 381, 381, 381)
+    shots = [(n, snapshot({(HANDLER, SERVE): k})) for n, k in zip(rounds, counts, strict=True)]
+    measured = Measured(*shots)
+    measured.ends_after = ends_after
+    judgement = judged(make_series(measured.rounds))
+    holder = HeldBy("package variable", (), expiry=Expiry("main.item.expires", soonest, latest))
+    findings = [replace(one, holders=(holder,)) for one in judgement.steady]
+    patience = Patience(cast(Any, Service(None)), cast(Any, measured), Options(), None)
+    return measured, patience.unless_entries_expire(Outcome("leak", judgement), findings)
+
+
+def test_entries_that_expire_soon_are_waited_for_and_a_cache_is_asked_again() -> None:
+    measured, outcome = kept(1.0, 3.0, ends_after=4.0)
+    assert outcome.verdict == "clean"
+    assert "had expired (main.item.expires)" in outcome.reason
+    assert measured.waited == [4.0, 0]
+    assert measured.asked > 0
+
+
+def test_entries_that_stay_when_they_have_expired_are_a_leak() -> None:
+    for soonest, latest in ((1.0, 3.0), (-40.0, -30.0), (-9.0, 200.0)):
+        _, outcome = kept(soonest, latest)
+        assert outcome.verdict == "leak"
+        assert "had expired" in outcome.reason
+
+
+def test_entries_that_outlive_the_wait_are_inconclusive_and_say_for_how_long() -> None:
+    measured, outcome = kept(280.0, 299.0)
+    assert outcome.verdict == "inconclusive"
+    assert "within 299 s (main.item.expires says so)" in outcome.reason
+    assert "expiry=301" in outcome.reason
+    assert measured.waited == [5.0, 0]

@@ -13,6 +13,7 @@ from typing import Any
 from pytest_echoleak.errors import HeapDumpError
 from pytest_echoleak.heap.building import analyser_program
 from pytest_echoleak.pprof.frames import Frame
+from pytest_echoleak.results import Expiry
 from pytest_echoleak.text import last_lines, printable_line
 
 TIME_LIMIT_SECONDS = 120.0
@@ -84,6 +85,7 @@ class Holder:
     it holds (objects with several holders count for each), `held_by_nothing_else` how many of them
     have no other holder. `retained_bytes` die with them. `shown_share`: where strings keep them,
     how much of their bytes these show, 0 to 1. `kept_types` are the Go types of what it keeps.
+    `expiry`: when its entries expire, where a field of theirs says so.
     """
 
     root_kind: str
@@ -98,6 +100,7 @@ class Holder:
     shown_share: float
     kept_types: tuple[str, ...]
     goroutine: HolderGoroutine | None
+    expiry: Expiry | None = None
 
     @property
     def hops(self) -> tuple[str, ...]:
@@ -326,7 +329,14 @@ def _holder(one: dict[str, Any]) -> Holder:
         shown_share=one["shown_share"],
         kept_types=tuple(map(printable_line, one["kept_types"] or ())),
         goroutine=None if goroutine is None else _goroutine(goroutine),
+        expiry=_expiry(one["expiry"]),
     )
+
+
+def _expiry(one: dict[str, Any] | None) -> Expiry | None:
+    if one is None:
+        return None
+    return Expiry(printable_line(one["field"]), one["soonest_seconds"], one["latest_seconds"])
 
 
 def _goroutine(one: dict[str, Any]) -> HolderGoroutine:

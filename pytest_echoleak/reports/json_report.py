@@ -43,7 +43,9 @@ A finding, one leak each, the largest first:
   enlarged it, or null; the `goroutine` (entry function) and how many
   `goroutines`; how many `objects` of the dump it holds, `alone` those that nothing else holds,
   `share` the part of the finding's; `retained_bytes`; where strings keep them, how much of their
-  bytes these show: `shown_share`, 0 to 1; and `kept_types`, the Go types of what it keeps.
+  bytes these show: `shown_share`, 0 to 1; `kept_types`, the Go types of what it keeps; `expiry`:
+  when its entries expire, as their `field` says: `soonest_seconds` and `latest_seconds`, counted
+  from the heap dump on; null where nothing says so.
 """
 
 from __future__ import annotations
@@ -57,7 +59,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from pytest_echoleak.results import Bounds, Finding, HeldBy, LeakReport, Location
+from pytest_echoleak.results import Bounds, Expiry, Finding, HeldBy, LeakReport, Location
 
 SCHEMA = 1
 FILE_NAME = "echoleak.json"
@@ -122,6 +124,9 @@ def _held_by(entry: Mapping[str, Any]) -> HeldBy:
     values = {**entry, "path": tuple(entry["path"])}
     if values.get("container_location"):
         values["container_location"] = Location(**values["container_location"])
+    values["kept_types"] = tuple(entry.get("kept_types", ()))
+    if values.get("expiry"):
+        values["expiry"] = Expiry(**values["expiry"])
     return HeldBy(**values)
 
 

@@ -8,16 +8,17 @@ from __future__ import annotations
 import gzip
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
 from pytest_echoleak import EcholeakError, GoSource
-from pytest_echoleak import explanation as explanation_module
+from pytest_echoleak import check as check_module
 from pytest_echoleak.causes.clues import Clues, Grown
 from pytest_echoleak.causes.explaining import explain
+from pytest_echoleak.causes.gathering import clues_of
 from pytest_echoleak.check import check_service
 from pytest_echoleak.options import Options, resolve_options
 from pytest_echoleak.results import Finding, Location
@@ -41,7 +42,11 @@ _MOST_AROUND = 60
 def main() -> None:
     """Check each leak, keep its clues, and write them."""
     found = load_plain() if RECORDED.exists() else {}
-    with mock.patch.object(explanation_module, "explain", keeping := _Keeping(explain)):
+    keeping = _Keeping()
+    with (
+        mock.patch.object(check_module, "clues_of", keeping.found(clues_of)),
+        mock.patch.object(check_module, "explain", keeping.asked(explain)),
+    ):
         for name in _checked(sys.argv[1:], keeping):
             found[name] = [_plain(one) for one in keeping.clues]
             print(name, len(keeping.clues), flush=True)
@@ -62,13 +67,24 @@ def load() -> dict[str, tuple[Clues, ...]]:
 
 
 class _Keeping:
-    def __init__(self, explain: Any) -> None:
-        self._explain = explain
+    """Keeps the clues that were found, or those that an explanation was asked for."""
+
+    def __init__(self) -> None:
         self.clues: Sequence[Clues] = ()
 
-    def __call__(self, clues: Sequence[Clues], *rest: Any, **named: Any) -> Any:
-        self.clues = clues
-        return self._explain(clues, *rest, **named)
+    def found(self, clues_of: Callable[..., tuple[Clues, ...]]) -> Callable[..., Any]:
+        def keep(*given: Any, **named: Any) -> Any:
+            self.clues = clues_of(*given, **named)
+            return self.clues
+
+        return keep
+
+    def asked(self, explain: Callable[..., Any]) -> Callable[..., Any]:
+        def keep(clues: Sequence[Clues], *rest: Any, **named: Any) -> Any:
+            self.clues = clues or self.clues
+            return explain(clues, *rest, **named)
+
+        return keep
 
 
 def _checked(only: Sequence[str], keeping: _Keeping) -> Any:

@@ -13,7 +13,7 @@ from tests.goapps import app
 
 COUNT = 100
 SOURCE = app("holders") / "main.go"
-SOURCES = (SOURCE, SOURCE.with_name("structures.go"), SOURCE.with_name("generic.go"))
+SOURCES = (SOURCE, *map(SOURCE.with_name, ("structures.go", "generic.go", "expiring.go")))
 
 
 @dataclass(frozen=True)

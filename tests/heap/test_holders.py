@@ -177,6 +177,14 @@ EXPECTED = {
 NEWEST = ("local", "go1.27.3")
 # Maps and sync.Map have other insides, closures no names of what they captured.
 OLDER = ("go1.24.11", "go1.21.13")
+# What entries say of their end, in seconds from the dump on.
+EXPIRES = {
+    "lease": ("main.lease.expires", 60),
+    "grant": ("main.grant.until", 120),
+    "promise": ("main.promise.deadline", 180),
+    "overdue": ("main.lease.expires", -3600),
+}
+NEVER = ("eternal", "session")
 
 
 @pytest.fixture(scope="module", params=NEWEST + OLDER)
@@ -195,7 +203,7 @@ def dumps(toolchain: str, tmp_path_factory: pytest.TempPathFactory) -> Dumps:
 @pytest.fixture(scope="module")
 def analysis(dumps: Dumps) -> Analysis:
     """All questions at once."""
-    leaks = [*EXPECTED, "twice", "guestlist"]
+    leaks = [*EXPECTED, "twice", "guestlist", *EXPIRES, *NEVER]
     questions = [question(leak) for leak in leaks]
     return analyse(
         dumps.after, dumps.binary, before=dumps.before, questions=questions, growth=True, top=60
@@ -275,6 +283,20 @@ def test_a_string_tells_how_much_of_what_it_keeps_it_shows(analysis: Analysis) -
     """One word of a hundred."""
     assert answer_of(analysis, "title").holders[0].shown_share <= 0.01
     assert answer_of(analysis, "token").holders[0].shown_share == 1
+
+
+@pytest.mark.parametrize("leak", EXPIRES)
+def test_entries_tell_when_they_expire(analysis: Analysis, leak: str) -> None:
+    field, seconds = EXPIRES[leak]
+    found = answer_of(analysis, leak).holders[0].expiry
+    assert found is not None
+    assert found.field == field
+    assert seconds - 60 < found.soonest_seconds <= found.latest_seconds < seconds + 5
+
+
+@pytest.mark.parametrize("leak", NEVER)
+def test_what_says_no_time_expires_at_none(analysis: Analysis, leak: str) -> None:
+    assert answer_of(analysis, leak).holders[0].expiry is None
 
 
 def test_same_container_has_the_same_number(analysis: Analysis) -> None:

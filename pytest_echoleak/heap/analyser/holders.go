@@ -1,6 +1,9 @@
 package main
 
-import "strings"
+import (
+	"strings"
+	"time"
+)
 
 // holder is one answer: who holds how many of the objects asked for.
 type holder struct {
@@ -16,6 +19,7 @@ type holder struct {
 	Alone     int            `json:"held_by_nothing_else"` // how many of the objects
 	Shown     float64        `json:"shown_share"`          // of their bytes, by the strings that keep them
 	Kept      []string       `json:"kept_types"`           // what it keeps, as the pointers to it are typed
+	Expiry    *expiry        `json:"expiry"`               // when its entries end, if these say so
 }
 
 // container is what grows: all objects of a holder hang from it.
@@ -59,6 +63,8 @@ type finder struct {
 	numbers  map[uint32]int
 	shared   map[uint32]bool // objects that several hold
 	budget   int
+	dumped   time.Time
+	ends     map[int32][]endField // by type
 }
 
 // holders groups objects by who holds them.
@@ -126,6 +132,7 @@ func (f *finder) describeGroup(g *group, scale float64, total int) holder {
 			out.Container.Kind = tree
 		}
 	}
+	out.Expiry = f.expiryOf(g, at)
 	if h.kind == rootTimer {
 		out.Container = &container{Kind: "timer heap", Type: "timers", Name: "timer heap", Retained: f.g.d.heapBytes}
 	}

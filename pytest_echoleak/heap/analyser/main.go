@@ -121,7 +121,7 @@ func analyse(q *request, reading *string) response {
 	y.run(objectTypes(t, d, sites, stacks))
 	clock.mark("types")
 	names := namer{g: g, y: y, t: t, x: x, slots: map[uint32][]slotOf{}, sites: sites, ofMap: makesMaps(stacks)}
-	f := &finder{namer: names, idom: idom, retained: retained, stacks: stacks, numbers: map[uint32]int{}, shared: map[uint32]bool{}, budget: totalBudget}
+	f := &finder{namer: names, idom: idom, retained: retained, stacks: stacks, numbers: map[uint32]int{}, shared: map[uint32]bool{}, budget: totalBudget, dumped: dumpedAt(q.Dump), ends: map[int32][]endField{}}
 	out := response{GoVersion: d.version, Objects: len(d.addr), Goroutines: len(d.goroutines), Notes: p.notes}
 	f.count(&out, sites)
 	fresh := freshness(d, known)

@@ -96,10 +96,21 @@ const (
 	maxInlined = 16
 )
 
+// manner is how a question's stack is compared, the strictest first: the next one is for where the
+// one before finds nothing.
+type manner int
+
+const (
+	byNames     manner = iota
+	byLines            // whatever the functions are called
+	byLateLines        // nor the line of the first frame, which the runtime reads one instruction late
+)
+
 // matches tells whether a record's stack is the one asked for. Profiles name each inlined function; a
 // dump names one frame per pc: the function that has the code, and the line of the innermost one.
-// `loose` ignores the line of the first frame, which the runtime reads one instruction late.
-func (q *question) matches(frames []place, loose bool) bool {
+// One line may be in several functions: closures that are copies of one, inlined here and there. They
+// are told apart by name, where that is known.
+func (q *question) matches(frames []place, how manner) bool {
 	if len(q.Frames) == 0 {
 		return q.matchesLine(frames)
 	}
@@ -115,7 +126,7 @@ func (q *question) matches(frames []place, loose bool) bool {
 		}
 		end := endOfInlined(wanted, at, f.Function)
 		same := wanted[at].File == f.File && wanted[at].Line == f.Line
-		if !same && !(loose && i == 0 && end > at) {
+		if !same && !(how == byLateLines && i == 0 && end > at) || how == byNames && end == at {
 			return false
 		}
 		at++
@@ -174,9 +185,9 @@ func (q *question) matchesLine(frames []place) bool {
 // recordsOf returns the records that a question means.
 func recordsOf(stacks [][]place, q *question) map[int32]bool {
 	found := map[int32]bool{}
-	for _, loose := range []bool{false, true} {
+	for _, how := range []manner{byNames, byLines, byLateLines} {
 		for i, frames := range stacks {
-			if frames != nil && q.matches(frames, loose) {
+			if frames != nil && q.matches(frames, how) {
 				found[int32(i)] = true
 			}
 		}

@@ -331,6 +331,7 @@ func (s *server) round(handler http.Handler, o *office, count, base int) {
 		o.begin()
 		routes.call(i)
 		publish()
+		expiring(i)
 	}
 	time.Sleep(50 * time.Millisecond)
 }
