@@ -18,8 +18,9 @@ from pytest_echoleak.series import Round, make_series
 from pytest_echoleak.service import EchoService
 from pytest_echoleak.verdict import Judgement, folds_of
 
-# What sweeps a cache does so once a second or so.
+# What sweeps a cache does so once a second, or at part of its entries' life.
 _SWEEP_SECONDS = 1.0
+_SWEEP_SHARE = 0.5
 _ASKING = 20
 
 
@@ -81,7 +82,7 @@ class Patience:
         end = expiring_entries(findings)
         if outcome.verdict != "leak" or outcome.judgement.proven or end is None:
             return outcome
-        longest = max(end.latest_seconds, 0.0) + _SWEEP_SECONDS
+        longest = _swept_after(end)
         seconds = min(self.options.expiry, longest)
         try:
             self.measurement.idle(seconds)
@@ -97,11 +98,11 @@ class Patience:
 
     def _may_expire(self, end: Expiry) -> str:
         latest = max(end.latest_seconds, 0.0)
-        enough = math.ceil(latest + 2 * _SWEEP_SECONDS)
         return (
             f"what grew may expire by itself within {latest:.0f} s ({end.field} says so), and was"
             f" still there after {self.options.expiry:g} idle seconds: wait for it"
-            f" (expiry={enough}), give entries a shorter life in this test, or accept it with Allow"
+            f" (expiry={math.ceil(_swept_after(end))}), give entries a shorter life in this test,"
+            " or accept it with Allow"
         )
 
     def _endless(self, findings: Sequence[Finding]) -> frozenset[str]:
@@ -139,3 +140,8 @@ class Patience:
             return False
         whole = make_series([self.measurement.whole()], self.idle)
         return gone(judgement.folds, whole, self.options.detect)
+
+
+def _swept_after(end: Expiry) -> float:
+    """Return after how many seconds what expired has been swept, too, if anything sweeps it."""
+    return (1 + _SWEEP_SHARE) * max(end.latest_seconds, 0.0) + _SWEEP_SECONDS
