@@ -42,8 +42,8 @@ func dumpedAt(path string) time.Time {
 
 // expiryOf returns what a group's entries state of their end, or nil where most state nothing.
 func (f *finder) expiryOf(g *group, at int) *expiry {
-	if at < 0 || at >= len(g.example.elements) {
-		return nil
+	if at < 0 || at >= len(g.example.elements) || g.example.elements[at].container == "" {
+		return nil // what a struct says of its own end is not said of what hangs from it
 	}
 	containers := g.containers(at)
 	step := 1 + len(g.targets)/maxAsked
@@ -103,8 +103,8 @@ func (f *finder) endInObject(node uint32) (time.Time, string, bool) {
 	return time.Time{}, "", false
 }
 
-// endBeside looks for it in the values that a pointer lies in, the innermost first, and in what the
-// values beside it point to: a key's entry.
+// endBeside looks for it in the values that a pointer lies in, the innermost first, and behind the
+// pointer that belongs to a map's key.
 func (f *finder) endBeside(from, to uint32) (time.Time, string, bool) {
 	typ, begin := f.y.of[from], uint64(f.y.off[from])
 	off, at := f.slot(from, to)
@@ -151,28 +151,26 @@ func (t *typeTable) valuesAt(i int32, off uint64) (out []leaf) {
 	return out
 }
 
-// endBehind looks at the structs that the fields of a value point to.
+// endBehind looks at what the element of a map's slot points to.
 func (f *finder) endBehind(typ int32, pos int) (time.Time, string, bool) {
 	d := f.g.d
-	for _, one := range f.t.types[typ].fields {
-		if one.typ == noType || f.t.types[one.typ].kind != kindPointer || pos < 0 || pos+int(one.off)+8 > len(d.data) {
-			continue
-		}
-		address := word(d.data, pos+int(one.off))
-		object := f.x.find(address)
-		if object == none || int(object) >= f.g.objects {
-			continue
-		}
-		elem := f.t.types[one.typ].elem
-		inside := address - d.addr[object]
-		if elem == noType || inside+f.t.types[elem].size > d.size[object] {
-			continue
-		}
-		if end, name, ok := f.endIn(elem, int(d.pos[object])+int(inside)); ok {
-			return end, name, true
-		}
+	one := f.t.fieldOf(typ, "elem")
+	if one == nil || f.t.fieldOf(typ, "key") == nil || one.typ == noType || f.t.types[one.typ].kind != kindPointer {
+		return time.Time{}, "", false
 	}
-	return time.Time{}, "", false
+	if pos < 0 || pos+int(one.off)+8 > len(d.data) {
+		return time.Time{}, "", false
+	}
+	address := word(d.data, pos+int(one.off))
+	object, elem := f.x.find(address), f.t.types[one.typ].elem
+	if object == none || int(object) >= f.g.objects || elem == noType {
+		return time.Time{}, "", false
+	}
+	inside := address - d.addr[object]
+	if inside+f.t.types[elem].size > d.size[object] {
+		return time.Time{}, "", false
+	}
+	return f.endIn(elem, int(d.pos[object])+int(inside))
 }
 
 // endIn reads the first field that states the time of an end, of a value at `pos` in the dump.
