@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 _FEWEST_EXPECTED = 10
 _LEAKS = 0.5
 _CLEAN = 0.1
+_OFTEN = 0.5
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,8 @@ def per_value(rate: float, trials: Sequence[Trial]) -> bool | None:
         return None
     if max(shares) >= _LEAKS:
         return False
-    return True if max(shares) <= _CLEAN else None
+    # Of what one call in twenty leaves, one value tells nothing: it may be one of the nineteen.
+    return True if max(shares) <= _CLEAN and rate >= _OFTEN else None
 
 
 def leaks(rate: float, trial: Trial) -> bool:

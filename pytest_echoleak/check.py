@@ -37,6 +37,7 @@ from pytest_echoleak.services.attached import exclusive
 from pytest_echoleak.services.specs import describe
 from pytest_echoleak.silence import refuse_silence
 from pytest_echoleak.steadiness import STEADY_ROUNDS
+from pytest_echoleak.tempo import SLOWED, slow_round
 from pytest_echoleak.tolerance import Allow
 from pytest_echoleak.trials import attributed
 from pytest_echoleak.verdict import FEWEST_PROVEN, Judgement, bounds, conclude, folds_of, judge
@@ -46,6 +47,8 @@ from pytest_echoleak.workload.workload import Workload, WorkloadLike, to_workloa
 # Growth beyond this ends the extension: what may be kept of a leak must fit into the service.
 _KEPT_LIMIT_BYTES = 256 << 20
 _KEPT_SHARE_OF_LIMIT = 4
+# Of max-seconds: by then what looks like the clock's gets a slow round, while there is time for it.
+_SLOW_ROUND_AT = 0.6
 
 
 def check_service(
@@ -107,6 +110,7 @@ class _Check:
         self._idle: Round | None = None
         self._idled_after = 0
         self._confirmed = False
+        self._slowed = False
         self._unreachable: Mapping[Stack, int] = {}
         self._dumping = Dumping(service, measurement)
 
@@ -224,13 +228,13 @@ class _Check:
             if enough or self._clock.over or proven:
                 return
 
-    def _round(self, iterations: int, pause: float = 0.0) -> None:
+    def _round(self, iterations: int, pause: float = 0.0, *, slow: bool = False) -> None:
         """Measure one round; where goroutines came in it, ask whether they can ever end.
 
         To whom a weak pointer leads the collector's proof is wrong, and using it then would end the
         service.
         """
-        self._measurement.round(iterations, pause)
+        self._measurement.round(iterations, pause, slow=slow)
         rounds = self._measurement.rounds
         if not rounds or _came(rounds[-1]) <= 0 or _came(self._measurement.whole()) < FEWEST_PROVEN:
             return
@@ -249,6 +253,10 @@ class _Check:
             if verdict == "clean" and self._leaked_before:
                 verdict = None  # what leaked then may have room for thousands more
             wanted = self._next_round(judgement) if verdict is None else 0
+            slowly = not wanted and verdict is None and not self._slowed
+            if slowly:
+                wanted = self._slow_round(judgement)
+                self._slowed = slowly = wanted > 0
             if not wanted and not self._confirmed:
                 judgement = self._with_long_idle(judgement)
                 wanted = self._confirming_round(judgement)
@@ -267,7 +275,8 @@ class _Check:
                 return Outcome(verdict, judgement, reason)
             try:
                 done = self._measurement.iterations
-                self._round(wanted, pause_share(judgement.folds, done, self._options.plateau))
+                pause = pause_share(judgement.folds, done, self._options.plateau)
+                self._round(wanted, SLOWED if slowly else pause, slow=slowly)
             except ServiceError as error:
                 return self._leak_until(error)
 
@@ -276,6 +285,14 @@ class _Check:
         """Whether this workload leaked in an earlier check, and this one went on for too little."""
         leaked = self._workload.label in self._service.leaked
         return leaked and self._measurement.iterations < self._options.plateau
+
+    def _slow_round(self, judgement: Judgement) -> int:
+        """Return how many iterations at another pace must show what grows by the clock."""
+        if not self._options.plateau or self._clock.over or self._kept_too_much():
+            return 0
+        seconds = self._measurement.seconds_of_load
+        decisive = folds_of(judgement, judgement.steady or judgement.unclear)
+        return slow_round(decisive, self._round_iterations, seconds)
 
     def _confirming_round(self, judgement: Judgement) -> int:
         """Return how many iterations must show that a leak goes on, where a check idled last."""
@@ -294,6 +311,8 @@ class _Check:
     def _next_round(self, judgement: Judgement) -> int:
         """Return how many iterations to go on for, 0 where there is an end to it."""
         if self._clock.over or self._kept_too_much():
+            return 0
+        if not self._slowed and self._clock.share >= _SLOW_ROUND_AT and self._slow_round(judgement):
             return 0
         options, rounds = self._options, self._round_iterations
         steady = folds_of(judgement, judgement.steady)

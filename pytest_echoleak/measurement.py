@@ -40,6 +40,11 @@ class Clock:
         return time.monotonic() - self.began
 
     @property
+    def share(self) -> float:
+        """How much of the time has passed: 1 when it is up."""
+        return self.seconds / self.limit_seconds
+
+    @property
     def over(self) -> bool:
         """Whether the time is up."""
         return self.seconds >= self.limit_seconds
@@ -77,17 +82,18 @@ class Measurement:
         self.warmed_up = self._drive(iterations, "warm-up", clock=limit)
         self.first = self.last = self._snapshot(None)
 
-    def round(self, iterations: int, pause: float = 0.0) -> None:
+    def round(self, iterations: int, pause: float = 0.0, *, slow: bool = False) -> None:
         """Run one round, a shorter one where the time is up, and snapshot it.
 
-        `pause`: for how long to rest after a moment of load, as a multiple of what that took.
+        `pause`: for how long to rest after a moment of load, as a multiple of what that took;
+        `slow`: that is done to compare this round with others.
         """
         assert self.last is not None, "warm_up comes first"
         before = self.last
         done = self._drive(iterations, f"round {len(self.rounds) + 1}", pause)
         self.last = self._snapshot(before)
         if done:
-            self.rounds.append(Round(done, before, self.last))
+            self.rounds.append(Round(done, before, self.last, slow))
 
     def idle(self, seconds: float) -> Round:
         """Take the same snapshots with no load in between, for `seconds`."""

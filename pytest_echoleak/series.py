@@ -41,11 +41,15 @@ class Held:
 
 @dataclass(frozen=True)
 class Round:
-    """What lies between two snapshots: `iterations` of load, over so many seconds."""
+    """What lies between two snapshots: `iterations` of load, over so many seconds.
+
+    `slow`: it was made to be slower than others, to see whether as much grows.
+    """
 
     iterations: int
     before: Snapshot
     after: Snapshot
+    slow: bool = False
 
     @property
     def seconds(self) -> float:
@@ -126,7 +130,8 @@ class Series:
 
     `exact` tells that every allocation was recorded; else `heap` is an estimate from samples, and
     `totals` (from MemStats) is what can be trusted. `unreachable`: of the goroutines that came, how
-    many at each stack the collector proves that nothing can ever wake.
+    many at each stack the collector proves that nothing can ever wake. `seconds` is how long each
+    round took, `slow` whether it was made to be slower than the others: () where that is not known.
     """
 
     iterations: tuple[int, ...]
@@ -135,6 +140,8 @@ class Series:
     goroutines: Mapping[Stack, Growth]
     totals: Growth
     unreachable: Mapping[Stack, int] = field(default_factory=dict)
+    seconds: tuple[float, ...] = ()
+    slow: tuple[bool, ...] = ()
 
 
 def make_series(
@@ -160,6 +167,8 @@ def make_series(
         goroutines=_stack_growth(rounds, idle, "goroutine"),
         totals=_total_growth(rounds, idle),
         unreachable=_came_unreachable(rounds, unreachable or {}),
+        seconds=tuple(item.seconds for item in rounds),
+        slow=tuple(item.slow for item in rounds),
     )
 
 

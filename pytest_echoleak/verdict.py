@@ -38,6 +38,7 @@ from pytest_echoleak.ownership import Ownership
 from pytest_echoleak.results import Bounds, Finding
 from pytest_echoleak.series import Growth, Held, Kind, Series
 from pytest_echoleak.steadiness import ENOUGH_SHARE
+from pytest_echoleak.tempo import keeps_time
 from pytest_echoleak.tolerance import Tolerance
 from pytest_echoleak.trends import Trend, trend
 
@@ -95,7 +96,7 @@ def judge(
 
     `before`: what the allowances' stacks held when the check began (allowing.held_before).
     """
-    folds = fold_series(series, ownership, allowances, before)
+    folds = _without_the_clocks(fold_series(series, ownership, allowances, before), series)
     judged = [fold for fold in folds.open if series.exact or fold.kind == "goroutine"]
     growing = judge_places(judged, series.iterations, detect, ownership)
     beyond = _beyond_tolerance(growing, series, tolerance)
@@ -131,6 +132,14 @@ def judge(
         unused_allows=folds.unused_allows,
         made_of={**found_steady, **found_unclear},
     )
+
+
+def _without_the_clocks(folds: Folds, series: Series) -> Folds:
+    """Leave out the places on the heap that grow by the second, whatever the requests."""
+    kept = tuple(
+        fold for fold in folds.open if fold.kind != "heap" or not keeps_time(fold.growth, series)
+    )
+    return replace(folds, open=kept)
 
 
 def folds_of(judgement: Judgement, findings: Sequence[Finding]) -> list[Fold]:

@@ -78,6 +78,7 @@ _METRICS = re.compile(
     r"|/VictoriaMetrics/metrics\.(\(\*Set\)\.)?GetOrCreate\w+$"
     r"|/rcrowley/go-metrics\.GetOrRegister\w+$"
 )
+_OF_CONTEXTS = "context."
 _CHILDREN = "map[context.canceler]struct {}"  # of a context that can be cancelled
 _KEEP_CONTEXTS = ("context.(*cancelCtx).propagateCancel", "time.AfterFunc")
 # A parent's channel is made when the first child asks for it, and kept with the parent.
@@ -120,9 +121,12 @@ def _is_rows(clues: Clues) -> bool:
         return True
     if _is_database_handle(clues):
         return False
-    return (somewhere(clues, *_ROWS) and not somewhere(clues, *_CONNS, *_ROW)) or _names(
-        clues, _PGX_ROWS
-    )
+    if not somewhere(clues, *_ROWS):
+        return _names(clues, _PGX_ROWS)
+    queried = [one for one in clues.grown if called(one.foreign, _ROWS)]
+    # A query makes its context a child of the caller's: that is the caller's matter, who kept it.
+    rows = any(not one.foreign[0].startswith(_OF_CONTEXTS) for one in queried)
+    return rows and not somewhere(clues, *_CONNS, *_ROW)
 
 
 def _is_open_transaction(clues: Clues) -> bool:

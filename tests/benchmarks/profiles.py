@@ -67,8 +67,8 @@ def _row(samples: int, before: Path, after: Path) -> Row:
 def subtract(before: bytes, after: bytes) -> int:
     """Return how many stacks changed between two profiles, found as a check finds them."""
     stacks = StackTable()
-    snapshots = [_snapshot(data, stacks) for data in (before, after)]
-    return len(Round(1, *snapshots).changes("heap"))
+    first, last = _snapshot(before, stacks), _snapshot(after, stacks)
+    return len(Round(1, first, last).changes("heap"))
 
 
 def _snapshot(data: bytes, stacks: StackTable) -> Snapshot:

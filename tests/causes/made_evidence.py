@@ -52,6 +52,14 @@ MADE: dict[str, tuple[str, Clues]] = {
         "sql-conn-not-returned",
         clues(waiting("runtime.selectgo", "database/sql.(*Tx).awaitDone")),
     ),
+    "a context that is not cancelled, which a query had made a child of": (
+        "context-not-cancelled",
+        clues(
+            allocated("context.withCancel", "context.WithCancel", count=3_000),
+            allocated("context.(*cancelCtx).propagateCancel", SQL + "QueryContext"),
+            holders=(held("map", "map[context.canceler]struct {}"),),
+        ),
+    ),
     "a handle of a database": (
         "other",
         clues(
