@@ -15,7 +15,7 @@ from pytest_echoleak.causes.explaining import explain
 from pytest_echoleak.causes.gathering import clues_of
 from pytest_echoleak.dumping import Dumping
 from pytest_echoleak.errors import ServiceError
-from pytest_echoleak.explanation import Explanation, held_clues
+from pytest_echoleak.explanation import Explanation, held_clues, unsure_findings
 from pytest_echoleak.measurement import Clock, Measurement
 from pytest_echoleak.options import Options
 from pytest_echoleak.outcome import Outcome, Patience
@@ -153,13 +153,12 @@ class _Check:
             self._ownership(),
             shows_runtime=self._service.has_agent,
         )
+        known = (judgement, self._dumping, self._ownership(), causes)
         if outcome.verdict == "inconclusive":
-            # A cause of what may not leak at all would be an accusation.
-            sure = len(judgement.steady)
-            return outcome, Explanation(explain(clues[:sure], causes) + findings[sure:])
+            return outcome, Explanation(unsure_findings(clues, *known))
         if self._service.instance.ending() is not None:
             return outcome, Explanation(explain(clues, causes), "the service had ended by then")
-        clues, no_holders = held_clues(clues, judgement, self._dumping, self._ownership(), causes)
+        clues, no_holders = held_clues(clues, *known)
         held = tuple(one.finding for one in clues)
         outcome = self._patience().unless_entries_expire(outcome, held)
         if outcome.verdict == "clean":

@@ -53,6 +53,11 @@ class Dumping:
         """Whether the service has an agent, from which alone a dump comes."""
         return self._service.has_agent
 
+    @property
+    def needs_restart(self) -> bool:
+        """Whether only a service that is started anew can be dumped."""
+        return self._proved_before
+
     def before_proof(self) -> None:
         """Take a dump, where goroutines came that may be proved unreachable now."""
         last = self._measurement.last
@@ -77,7 +82,7 @@ class Dumping:
         if self._dumps and self._service.proved:
             return self._whole(self._dumps[-1])
         self.close()
-        if self._proved_before:
+        if self.needs_restart:
             replayed = self._started_anew()
             return Dumps(self._take(), None, self._share_of(replayed))
         dump = self._take()

@@ -38,12 +38,40 @@ def held_clues(
     """
     if judgement.proven and _only_goroutines(clues, causes):
         return clues, ""
+    known, no_holders = _with_holders(clues, judgement, dumping, ownership)
+    return fold_by_holder(known), no_holders
+
+
+def unsure_findings(
+    clues: tuple[Clues, ...],
+    judgement: Judgement,
+    dumping: Dumping,
+    ownership: Ownership,
+    causes: Sequence[Cause],
+) -> tuple[Finding, ...]:
+    """Return what an inconclusive check found, with who holds it.
+
+    A cause is told of what grew steadily alone: of what may not leak at all it would be an
+    accusation.
+    """
+    known: Sequence[Clues] = clues
+    if not dumping.needs_restart:  # too much for what may be nothing
+        known, _ = _with_holders(clues, judgement, dumping, ownership)
+    sure = len(judgement.steady)
+    return explain(fold_by_holder(known[:sure]), causes) + tuple(
+        one.finding for one in known[sure:]
+    )
+
+
+def _with_holders(
+    clues: tuple[Clues, ...], judgement: Judgement, dumping: Dumping, ownership: Ownership
+) -> tuple[list[Clues], str]:
     findings = [one.finding for one in clues]
     held, no_holders = holders_of(judgement, findings, dumping, ownership)
     known = [
         with_holders(one, who.by, who.containers) for one, who in zip(clues, held, strict=True)
     ]
-    return fold_by_holder(known), no_holders
+    return known, no_holders
 
 
 def _only_goroutines(clues: tuple[Clues, ...], causes: Sequence[Cause]) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_echoleak import EchoService, GoSource, start
+from pytest_echoleak import EchoService, GoSource, InconclusiveError, assert_no_leak, start
 from pytest_echoleak.results import Finding, HeldBy, LeakReport
 from tests.goapps import write_module
 from tests.integration.apps import caught
@@ -16,6 +16,7 @@ MAIN = """package main
 
 import (
 	"container/list"
+	"math/rand/v2"
 	"net/http"
 	"os"
 	"sync"
@@ -81,6 +82,11 @@ func main() {
 		defer mu.Unlock()
 		note(&session{})
 	})
+	http.HandleFunc("/sometimes", func(http.ResponseWriter, *http.Request) {
+		if rand.IntN(3) == 0 {
+			open()
+		}
+	})
 	http.HandleFunc("/healthy", func(http.ResponseWriter, *http.Request) {})
 	panic(http.ListenAndServe(os.Getenv("ADDR"), nil))
 }
@@ -112,6 +118,17 @@ class TestHolders:
         assert holder.share > 0.9
         assert finding.retained_bytes is not None
         assert finding.retained_bytes >= 1_000 * 80
+
+    def test_what_a_check_could_not_decide_has_a_holder_and_no_cause(
+        self, holding: EchoService
+    ) -> None:
+        with pytest.raises(InconclusiveError) as error:
+            assert_no_leak(holding, "GET /sometimes", iterations=90, plateau=0, detect=0.2)
+        assert error.value.report is not None
+        finding, _ = only(error.value.report)
+        assert finding.held_by[0] == "main.sessions (package variable)"
+        assert finding.cause == "other"
+        assert "held by   main.sessions" in str(error.value)
 
     def test_a_field_of_what_main_made(self, holding: EchoService) -> None:
         finding, holder = only(caught(holding, "GET /field", **QUICK))
