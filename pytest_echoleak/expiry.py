@@ -15,7 +15,8 @@ _LEFT_SHARE = 0.1
 # What is rarer than `detect` has not gone for that.
 _MOSTLY_LEFT = 0.5
 _FEW_LEFT = 10
-_LONGEST_LIFE_SECONDS = 3600.0
+# Caches forget within minutes; sessions live on for longer, and who forgets to end them leaks.
+_LONGEST_LIFE_SECONDS = 900.0
 _MOSTLY_HELD = 0.5
 _GOS_OWN = ("runtime.", "time.")
 
@@ -85,7 +86,7 @@ def _never_ends(finding: Finding, endless: Collection[str]) -> bool:
 def expiring_entries(findings: Sequence[Finding]) -> Expiry | None:
     """Return when all that `findings` count expires, as its entries say; None where some do not.
 
-    What lives for longer than an hour is none that a test can wait for, nor most services.
+    What lives for longer than a quarter of an hour is no cache's entry to wait for.
     """
     ends = [_expiry_of(finding) for finding in findings]
     known = [end for end in ends if end is not None]
