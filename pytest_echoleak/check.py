@@ -291,7 +291,8 @@ class _Check:
             return 0
         seconds = self._measurement.seconds_of_load
         decisive = folds_of(judgement, judgement.steady or judgement.unclear)
-        return slow_round(decisive, self._round_iterations, seconds)
+        left = self._options.max_seconds - self._clock.seconds
+        return slow_round(decisive, self._round_iterations, seconds, left)
 
     def _confirming_round(self, judgement: Judgement) -> int:
         """Return how many iterations must show that a leak goes on, where a check idled last."""
@@ -311,7 +312,8 @@ class _Check:
         """Return how many iterations to go on for, 0 where there is an end to it."""
         if self._clock.over or self._kept_too_much():
             return 0
-        if not self._slowed and self._clock.share >= _SLOW_ROUND_AT and self._slow_round(judgement):
+        late = self._clock.share >= _SLOW_ROUND_AT and bool(judgement.steady)
+        if late and not self._slowed and self._slow_round(judgement):
             return 0
         options, rounds = self._options, self._round_iterations
         steady = folds_of(judgement, judgement.steady)

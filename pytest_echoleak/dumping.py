@@ -54,14 +54,14 @@ class Dumping:
         return self._service.has_agent
 
     @property
-    def needs_restart(self) -> bool:
-        """Whether only a service that is started anew can be dumped."""
-        return self._proved_before
+    def costs_much(self) -> bool:
+        """Whether a dump needs a restart, or stops the service for long: too much on suspicion."""
+        last = self._measurement.last
+        return self._proved_before or last is None or last.inuse_bytes > _MOST_SUSPECTED_BYTES
 
     def before_proof(self) -> None:
         """Take a dump, where goroutines came that may be proved unreachable now."""
-        last = self._measurement.last
-        if last is None or last.inuse_bytes > _MOST_SUSPECTED_BYTES or self._service.proved:
+        if self.costs_much or self._service.proved:
             return
         try:
             if self.possible:
@@ -82,7 +82,7 @@ class Dumping:
         if self._dumps and self._service.proved:
             return self._whole(self._dumps[-1])
         self.close()
-        if self.needs_restart:
+        if self._proved_before:
             replayed = self._started_anew()
             return Dumps(self._take(), None, self._share_of(replayed))
         dump = self._take()

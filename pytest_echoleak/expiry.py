@@ -99,8 +99,11 @@ def expiring_entries(findings: Sequence[Finding]) -> Expiry | None:
 
 
 def _expiry_of(finding: Finding) -> Expiry | None:
-    largest = finding.holders[0] if finding.kind == "heap" and finding.holders else None
-    return largest.expiry if largest and largest.share >= _MOSTLY_HELD else None
+    """Return when it expires; None where it has a holder beside that says nothing."""
+    ends = [one.expiry for one in finding.holders if one.share >= _MOSTLY_HELD]
+    if finding.kind != "heap" or None in ends:
+        return None
+    return max((end for end in ends if end), key=lambda end: end.latest_seconds, default=None)
 
 
 def gone(grown: Sequence[Fold], whole: Series, detect: float) -> bool:

@@ -55,7 +55,7 @@ def unsure_findings(
     accusation.
     """
     known: Sequence[Clues] = clues
-    if not dumping.needs_restart:  # too much for what may be nothing
+    if not dumping.costs_much:
         known, _ = _with_holders(clues, judgement, dumping, ownership)
     sure = len(judgement.steady)
     return explain(fold_by_holder(known[:sure]), causes) + tuple(

@@ -125,6 +125,10 @@ class Measurement:
         """Whether the time is up."""
         return self._clock.over
 
+    def restarted(self) -> bool:
+        """Whether the service is another process by now than the one that was first measured."""
+        return self.first is None or self.first.identity != self._service.instance.identity()
+
     def replay(self, iterations: int) -> int:
         """Run iterations of which nothing is measured, in a service that may have been restarted.
 

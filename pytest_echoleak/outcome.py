@@ -18,9 +18,9 @@ from pytest_echoleak.series import Round, make_series
 from pytest_echoleak.service import EchoService
 from pytest_echoleak.verdict import Judgement, folds_of
 
-# What sweeps a cache does so once a second, or at part of its entries' life.
+# What sweeps a cache does so once a second, or once in its entries' life.
 _SWEEP_SECONDS = 1.0
-_SWEEP_SHARE = 0.5
+_SWEEP_SHARE = 1.0
 _ASKING = 20
 
 
@@ -82,17 +82,21 @@ class Patience:
         end = expiring_entries(findings)
         if outcome.verdict != "leak" or outcome.judgement.proven or end is None:
             return outcome
+        if self.measurement.restarted():  # for a dump: what grew is gone with it
+            return outcome
         longest = _swept_after(end)
         seconds = min(self.options.expiry, longest)
         try:
             self.measurement.idle(seconds)
-            self.measurement.replay(_ASKING)
+            asked = self.measurement.replay(_ASKING)
             self.measurement.idle(0)
         except EcholeakError:  # it ended: what was seen before stands
             return outcome
+        if self.measurement.restarted():
+            return outcome
         if self._gone(outcome.judgement):
             return Outcome("clean", outcome.judgement, f"what grew had expired ({end.field})")
-        if end.soonest_seconds < -_SWEEP_SECONDS or seconds == longest:
+        if asked and (end.soonest_seconds < -longest or seconds == longest):
             return replace(outcome, reason=f"entries that had expired ({end.field}) stayed")
         return Outcome("inconclusive", outcome.judgement, self._may_expire(end))
 

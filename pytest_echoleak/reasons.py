@@ -46,9 +46,11 @@ def _of_leak(
 
 
 def _of_clean(judgement: Judgement) -> str:
-    """Return what must be said of growth that the user accepts."""
+    """Return what must be said of growth that is accepted."""
     if judgement.tolerated:
         return "what grew is within the tolerance"
+    if judgement.by_clock:
+        return "what grew came by the second, not by the request"
     if not judgement.allowed:
         return ""
     if judgement.untouched:

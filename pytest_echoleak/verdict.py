@@ -64,6 +64,7 @@ class Judgement:
     - `too_short`: whatever grew or not, so few iterations cannot show a leak as rare as `detect`.
     - `untouched`: nothing at all stayed, beside what was accepted: `tolerated` tells that something
       grew within the tolerance, `allowed` that something did which an Allow matches.
+    - `by_clock`: something grew by the second, whatever the requests, and is left out.
     - `rest_grows`: without the places that grow the process grew steadily, through many.
     - `exact`: every allocation was recorded.
     """
@@ -75,6 +76,7 @@ class Judgement:
     proven: bool
     too_short: bool
     untouched: bool
+    by_clock: bool
     tolerated: bool
     allowed: bool
     rest_grows: bool
@@ -96,7 +98,8 @@ def judge(
 
     `before`: what the allowances' stacks held when the check began (allowing.held_before).
     """
-    folds = _without_the_clocks(fold_series(series, ownership, allowances, before), series)
+    grown = fold_series(series, ownership, allowances, before)
+    folds = _without_the_clocks(grown, series)
     judged = [fold for fold in folds.open if series.exact or fold.kind == "goroutine"]
     growing = judge_places(judged, series.iterations, detect, ownership)
     beyond = _beyond_tolerance(growing, series, tolerance)
@@ -124,7 +127,8 @@ def judge(
         ),
         proven=any(fold in proven for fold in steady),
         too_short=sum(series.iterations) * detect < NO_EVENT_FACTOR,
-        untouched=not any(map(_grew, folds.open)),
+        untouched=not any(map(_grew, grown.open)),
+        by_clock=len(folds.open) < len(grown.open),
         tolerated=len(beyond) < len(growing),
         allowed=any(map(_grew, folds.allowed)),
         rest_grows=_rest_grows(series, folds, growing, detect),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -48,6 +49,22 @@ def test_what_filled_first_or_began_late_is_not() -> None:
     assert not keeps_time(growth_of([0.0] * 5 + [24.0, 23, 22, 33, 40]), series_of())
 
 
+def test_a_leak_that_begins_in_the_last_rounds_is_not() -> None:
+    assert not keeps_time(growth_of([0.0] * 8 + [500.0, 2_000.0]), series_of())
+
+
+@pytest.mark.parametrize("events", [7, 15, 30, 50])
+def test_few_events_of_requests_are_hardly_ever_taken_for_the_clocks(events: int) -> None:
+    strewn = random.Random(events)
+    rate = events / sum(ROUNDS)
+
+    def check() -> bool:
+        counts = [float(sum(strewn.random() < rate for _ in range(n))) for n in ROUNDS]
+        return keeps_time(growth_of(counts), series_of())
+
+    assert sum(check() for _ in range(300)) <= 3
+
+
 def test_without_a_slower_round_nothing_is_told() -> None:
     counts = growth_of([round(2 * seconds) + 0.0 for seconds in SECONDS])
     assert not keeps_time(counts, series_of(slow=(False,) * len(ROUNDS)))
@@ -59,9 +76,11 @@ def test_without_a_slower_round_nothing_is_told() -> None:
 def test_a_slow_round_is_for_what_a_clock_may_do() -> None:
     rare = [0.01 * n for n in ROUNDS]
     seconds = sum(SECONDS)
-    assert 2_000 <= slow_round([fold(rare)], ROUNDS, seconds) <= sum(ROUNDS) / 3
-    assert slow_round([fold([float(n) for n in ROUNDS])], ROUNDS, seconds) == 0
-    assert slow_round([fold([0.7 * n for n in ROUNDS])], ROUNDS, seconds) == 0, "too often"
-    assert slow_round([fold(rare)], ROUNDS, 1.0) == 0, "too often"
-    assert slow_round([fold(rare, size_bytes=9_000)], ROUNDS, seconds) == 0, "in steps"
-    assert slow_round([], ROUNDS, seconds) == 0
+    assert 2_000 <= slow_round([fold(rare)], ROUNDS, seconds, 1_000) <= sum(ROUNDS) / 3
+    assert 100 <= slow_round([fold(rare)], ROUNDS, seconds, 10) <= 10 / (3 * PACE)
+    assert slow_round([fold(rare)], ROUNDS, seconds, 0.5) == 0
+    assert slow_round([fold([float(n) for n in ROUNDS])], ROUNDS, seconds, 1_000) == 0
+    assert slow_round([fold([0.7 * n for n in ROUNDS])], ROUNDS, seconds, 1_000) == 0, "too often"
+    assert slow_round([fold(rare)], ROUNDS, 1.0, 1_000) == 0, "too often"
+    assert slow_round([fold(rare, size_bytes=9_000)], ROUNDS, seconds, 1_000) == 0, "in steps"
+    assert slow_round([], ROUNDS, seconds, 1_000) == 0

@@ -39,6 +39,11 @@ def below(clues: Clues, pattern: re.Pattern[str]) -> bool:
     return _share(clues, lambda one: any(map(pattern.search, one.foreign))) >= _NOTABLE
 
 
+def directly_below(clues: Clues, pattern: re.Pattern[str]) -> bool:
+    """Tell whether a good part was allocated by calls of the user's own to what is named so."""
+    return _share(clues, lambda one: any(map(pattern.search, one.foreign[-1:]))) >= _NOTABLE
+
+
 def is_request_part(clues: Clues, head: Clues) -> bool:
     """Tell whether this is what a string cut from requests keeps of them, as often as `head`."""
     return reads_request(clues) and not keeps_requests(clues) and in_step(clues, head)

@@ -12,6 +12,7 @@ from pytest_echoleak.causes.containers import containers, held_in, is_enlarged_s
 from pytest_echoleak.causes.evidence import (
     below,
     comes_with,
+    directly_below,
     events,
     in_step,
     is_request_part,
@@ -28,7 +29,7 @@ _LISTENER_WORDS = r"(?:\b|[a-z_.(*])(?:[Ss]ubscri|[Ll]istener|[Oo]bserver|[Ww]at
 _REGISTRY_WORDS = r"(?:\b|[a-z_.(*])[Rr]egist(?:er|ry)"
 _LONG_BYTES = 256
 _SHORT_SHARE = 0.25
-_METRIC_WORDS = r"(?:\b|_|[a-z*])(?:[Mm]etric|[Hh]istogram|[Gg]auge)"
+_METRIC_WORDS = r"(?:\b|_|[A-Za-z0-9](?=[MHG]))(?:[Mm]etric|[Hh]istogram|[Gg]auge)"
 _CACHE_WORDS = r"(?:\b|_|[A-Za-z0-9](?=[CM]))(?:[Cc]ache|[Mm]emoi[sz]e)"
 _REQUEST = re.compile(r"(\*http\.Request|\b(echo|gin)\.Context)$")
 _LOCK = re.compile(r"\*?sync\.(RW)?Mutex$")
@@ -46,9 +47,10 @@ _REGISTRIES = re.compile(
 )
 _SUBSCRIBES = re.compile(
     r"\.\(\*?\w+(\[.*\])?\)\."
-    r"((Queue|Chan|ChanQueue)?Subscribe(Sync|Func|Async|Chan|SyncWithChan)?|Add(Listener|Observer)"
-    r"|On[A-Z]\w*)$"
+    r"((Queue|Chan|ChanQueue)?Subscribe(Sync|Func|Async|Chan|SyncWithChan)?|Add(Listener|Observer))$"
 )
+# What the user's own line calls: libraries call such methods, too.
+_HOOKS = re.compile(r"\.\(\*?\w+(\[.*\])?\)\.On[A-Z]\w*$")
 _SCHEDULES = re.compile(r"/robfig/cron(/v\d+)?\.\(\*Cron\)\.(AddFunc|AddJob|Schedule)$")
 _LIBRARY_CACHES = re.compile(
     r"/patrickmn/go-cache\.\(\*cache\)\.(Set|Add|SetDefault|set)$"
@@ -123,13 +125,17 @@ def _is_listener(clues: Clues) -> bool:
     return named(clues, _LISTENER_WORDS) or channels
 
 
+def _is_hook(clues: Clues) -> bool:
+    return directly_below(clues, _HOOKS)
+
+
 def _is_cache(clues: Clues) -> bool:
     """A map is a cache where something is called so: its name, its owner's type, what adds to it.
 
     That it has an entry for each key is no evidence: so have counters, locks and sessions.
     """
     called_so = _is_called(clues, _CACHE_WORDS) or named(clues, _CACHE_WORDS)
-    return held_in(clues, "map") and called_so and not below(clues, _SUBSCRIBES)
+    return held_in(clues, "map") and called_so and not _is_hook(clues)
 
 
 def _is_map_of_metrics(clues: Clues) -> bool:
@@ -303,7 +309,7 @@ CAUSES: tuple[Cause, ...] = (
         "a listener is registered for each call and never removed",
         "remove it on every way out: defer unsubscribe()",
         "go doc builtin.delete",
-        lambda clues: _is_listener(clues) or below(clues, _SUBSCRIBES),
+        lambda clues: _is_listener(clues) or below(clues, _SUBSCRIBES) or _is_hook(clues),
         gathers=_kept_together,
     ),
     Cause(

@@ -74,7 +74,11 @@ func (f *finder) endOf(path []uint32, containers map[uint32]bool) (time.Time, st
 			return end, name, true
 		}
 	}
-	for i := last - 1; i >= 0 && i >= last-entrySteps; i-- {
+	inside := false // an object may be held over another path, too
+	for _, node := range path[:last] {
+		inside = inside || containers[node]
+	}
+	for i := last - 1; inside && i >= 0 && i >= last-entrySteps; i-- {
 		if path[i] == none || int(path[i]) >= f.g.objects {
 			break
 		}
@@ -210,7 +214,7 @@ func (f *finder) endFields(typ int32) []endField {
 	switch one := &f.t.types[typ]; one.kind {
 	case kindStruct:
 		for _, field := range one.fields {
-			if endNames.MatchString(field.name) && field.typ != noType && field.off+f.t.types[field.typ].size <= one.size {
+			if endNames.MatchString(field.name) && !isContext(f.t.text(typ)) && field.typ != noType && field.off+f.t.types[field.typ].size <= one.size {
 				out = append(out, endField{f.t.text(typ) + "." + field.name, field.typ, field.off})
 			}
 			within(field.typ, field.off)
