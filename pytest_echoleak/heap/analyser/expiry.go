@@ -118,6 +118,8 @@ func (f *finder) endBeside(from, to uint32) (time.Time, string, bool) {
 	inside := off - begin
 	if f.y.rank[from]&repeated != 0 {
 		inside %= f.t.types[typ].size
+	} else if inside >= f.t.types[typ].size {
+		return time.Time{}, "", false
 	}
 	values := f.t.valuesAt(typ, inside)
 	for i := len(values) - 1; i >= 0; i-- {

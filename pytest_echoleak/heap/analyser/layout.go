@@ -119,7 +119,7 @@ func (t *typeTable) hidden(i int32) bool {
 	}
 	name := t.types[i].name
 	for _, prefix := range []string{
-		"map<", "table<", "groupReference<", "group<", "hmap<", "bucket<", "hchan<", "waitq<", "sudog<",
+		"map<", "table<", "groupReference<", "group<", "hmap<", "hash<", "bucket<", "hchan<", "waitq<", "sudog<",
 		"noalg.map.group[", "map.group[", "*table<", "*group<", "**table<", "*bucket<", "[]map.bucket",
 		"internal/sync.indirect[", "internal/sync.entry[", "internal/sync.node[",
 		"internal/sync.HashTrieMap[", "sync.Map", "sync.readOnly", "sync.entry",

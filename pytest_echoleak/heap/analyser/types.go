@@ -295,7 +295,7 @@ func (t *typeTable) refine(i int32) {
 		}
 	case strings.HasPrefix(name, "groupReference<"):
 		t.pointsToMany(i, "data")
-	case strings.HasPrefix(name, "hmap<"):
+	case strings.HasPrefix(name, "hmap<"), strings.HasPrefix(name, "hash<"): // before Go 1.24
 		t.pointsToMany(i, "buckets")
 		t.pointsToMany(i, "oldbuckets")
 	case strings.HasPrefix(name, "map<"):

@@ -57,8 +57,8 @@ _STOP_SECONDS = 5
 _PUBLISH_SECONDS = 10.0
 _CREATED_LATE_SECONDS = 1.0
 _SIGNAL_BASE = 128
-# The engine may learn that it was for memory a moment after it learns of the end.
-_OOM_SECONDS = 1.0
+# The engine may learn that it was for memory a while after it learns of the end.
+_OOM_SECONDS = 3.0
 
 
 def start_container(
@@ -133,6 +133,7 @@ class ContainerInstance:
         self._agent_port = 0
         self._endpoints: Endpoints | None = None
         self._stopped = False
+        self._seen_killed_at: float | None = None
 
     @property
     def name(self) -> str:
@@ -311,6 +312,7 @@ class ContainerInstance:
                 f"{self.name}: the engine could not {action} its container: {said}. Is its program"
                 " there, executable, and built for the engine's platform?"
             ) from error
+        self._seen_killed_at = None
         self._endpoints = self._located()
         try:
             wait_until_ready(self, self._spec, timeout_seconds=self._ready_timeout_seconds)
@@ -372,13 +374,18 @@ class ContainerInstance:
             raise
 
     def _ending_of(self, found: Mapping[str, Any] | None) -> str | None:
-        limit = time.monotonic() + _OOM_SECONDS
-        while found and _was_killed(found["State"]) and time.monotonic() < limit:
+        while found and _was_killed(found["State"]) and self._may_learn_why():
             time.sleep(0.05)
             found = self._inspect()
         if found is None:
             return "its container was removed"
         return describe_ending(found["State"], self._spec.memory)
+
+    def _may_learn_why(self) -> bool:
+        """Tell whether the engine may yet say that it was for memory: asked at the first time."""
+        now = time.monotonic()
+        self._seen_killed_at = self._seen_killed_at or now
+        return now < self._seen_killed_at + _OOM_SECONDS
 
     def _join_our_network(self) -> None:
         network = self._engine.reach.network
