@@ -54,6 +54,8 @@ func begin(how string) {
 	case "panic":
 		panic("asked to panic at the start")
 	case "fill":
+		// An engine that is busy watches a container's memory a moment after it has started it.
+		time.Sleep(time.Second)
 		fill(1 << 20)
 	case "hang":
 		log.Print("waiting for something that never comes")
