@@ -252,10 +252,9 @@ class _Check:
             if verdict == "clean" and self._leaked_before:
                 verdict = None  # what leaked then may have room for thousands more
             wanted = self._next_round(judgement) if verdict is None else 0
-            slowly = not wanted and verdict is None and not self._slowed
-            if slowly:
-                wanted = self._slow_round(judgement)
-                self._slowed = slowly = wanted > 0
+            slow = self._slow_round(judgement, wanted) if verdict is None else 0
+            self._slowed = self._slowed or slow > 0
+            wanted = slow or wanted
             if not wanted and not self._confirmed:
                 judgement = self._with_long_idle(judgement)
                 wanted = self._confirming_round(judgement)
@@ -275,7 +274,7 @@ class _Check:
             try:
                 done = self._measurement.iterations
                 pause = pause_share(judgement.folds, done, self._options.plateau)
-                self._round(wanted, SLOWED if slowly else pause, slow=slowly)
+                self._round(wanted, SLOWED if slow else pause, slow=slow > 0)
             except ServiceError as error:
                 return self._leak_until(error)
 
@@ -285,9 +284,16 @@ class _Check:
         leaked = self._workload.label in self._service.leaked
         return leaked and self._measurement.iterations < self._options.plateau
 
-    def _slow_round(self, judgement: Judgement) -> int:
-        """Return how many iterations at another pace must show what grows by the clock."""
-        if not self._options.plateau or self._clock.over or self._kept_too_much():
+    def _slow_round(self, judgement: Judgement, usual: int) -> int:
+        """Return how many iterations at another pace must show what grows by the clock.
+
+        It comes when there is no `usual` round left, or while there is time for it.
+        """
+        if self._slowed or not self._options.plateau:
+            return 0
+        if self._clock.over or self._kept_too_much():
+            return 0
+        if usual and not (judgement.steady and self._clock.share >= _SLOW_ROUND_AT):
             return 0
         seconds = self._measurement.seconds_of_load
         decisive = folds_of(judgement, judgement.steady or judgement.unclear)
@@ -311,9 +317,6 @@ class _Check:
     def _next_round(self, judgement: Judgement) -> int:
         """Return how many iterations to go on for, 0 where there is an end to it."""
         if self._clock.over or self._kept_too_much():
-            return 0
-        late = self._clock.share >= _SLOW_ROUND_AT and bool(judgement.steady)
-        if late and not self._slowed and self._slow_round(judgement):
             return 0
         options, rounds = self._options, self._round_iterations
         steady = folds_of(judgement, judgement.steady)

@@ -134,29 +134,6 @@ func (f *finder) endBeside(from, to uint32) (time.Time, string, bool) {
 	return time.Time{}, "", false
 }
 
-// valuesAt returns the structs that an offset of a type lies in, outermost first, and where each begins.
-func (t *typeTable) valuesAt(i int32, off uint64) (out []leaf) {
-	base := uint64(0)
-	for depth := 0; depth < maxDepth && i != noType; depth++ {
-		one := &t.types[i]
-		switch {
-		case one.kind == kindStruct:
-			out = append(out, leaf{i, base})
-			f := fieldAt(one, off)
-			if f == nil {
-				return out
-			}
-			i, off, base = f.typ, off-f.off, base+f.off
-		case one.kind == kindArray && one.elem != noType && t.types[one.elem].size > 0:
-			size := t.types[one.elem].size
-			i, base, off = one.elem, base+off/size*size, off%size
-		default:
-			return out
-		}
-	}
-	return out
-}
-
 // endBehind looks at what the element of a map's slot points to.
 func (f *finder) endBehind(typ int32, pos int) (time.Time, string, bool) {
 	d := f.g.d

@@ -81,30 +81,42 @@ func fieldAt(one *typ, off uint64) *field {
 // trail returns the structs and arrays that an offset of a type lies in, outermost first, and the
 // field of each that leads on; arrays have no field, and are left out.
 func (t *typeTable) trail(i int32, off uint64) (owners []int32, names []string) {
-	for depth := 0; depth < maxDepth && i != noType; depth++ {
-		one := &t.types[i]
-		switch one.kind {
-		case kindStruct:
-			f := fieldAt(one, off)
-			if f == nil {
-				return owners, names
-			}
-			name := f.name
-			if strings.HasPrefix(one.name, "sync/atomic.Pointer[") {
-				name = "" // what points is the user's field that has this type
-			}
-			owners, names = append(owners, i), append(names, name)
-			i, off = f.typ, off-f.off
-		case kindArray:
-			if one.elem == noType || t.types[one.elem].size == 0 {
-				return owners, names
-			}
-			i, off = one.elem, off%t.types[one.elem].size
-		default:
-			return owners, names
+	for _, value := range t.valuesAt(i, off) {
+		one := &t.types[value.typ]
+		f := fieldAt(one, off-value.off)
+		if f == nil {
+			break
 		}
+		name := f.name
+		if strings.HasPrefix(one.name, "sync/atomic.Pointer[") {
+			name = "" // what points is the user's field that has this type
+		}
+		owners, names = append(owners, value.typ), append(names, name)
 	}
 	return owners, names
+}
+
+// valuesAt returns the structs that an offset of a type lies in, outermost first, and where each begins.
+func (t *typeTable) valuesAt(i int32, off uint64) (out []leaf) {
+	base := uint64(0)
+	for depth := 0; depth < maxDepth && i != noType; depth++ {
+		one := &t.types[i]
+		switch {
+		case one.kind == kindStruct:
+			out = append(out, leaf{i, base})
+			f := fieldAt(one, off)
+			if f == nil {
+				return out
+			}
+			i, off, base = f.typ, off-f.off, base+f.off
+		case one.kind == kindArray && one.elem != noType && t.types[one.elem].size > 0:
+			size := t.types[one.elem].size
+			i, base, off = one.elem, base+off/size*size, off%size
+		default:
+			return out
+		}
+	}
+	return out
 }
 
 // hidden tells whether a type is the inside of a container of Go's: its steps have no name for
